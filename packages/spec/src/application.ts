@@ -1,0 +1,109 @@
+import type { JsonObject, Pointer } from "./json.ts";
+import type { Impersonation } from "./target.ts";
+
+/** `auto` applies; `observe` only says what differs; `approve` applies a plan once its digest is approved. */
+export type Mode = "auto" | "observe" | "approve";
+export type AdoptPolicy = "never" | "if-unowned" | "always";
+export type FailurePolicy = "hold" | "pin";
+
+/** Which objects: every field that is given must match. Names may hold `*`. */
+export interface ObjectSelector {
+  readonly group?: string;
+  readonly kind?: string;
+  readonly namespace?: string;
+  readonly name?: string;
+}
+
+/** Sends objects to a target. The first route that matches takes the object; one that none takes is an error. */
+export interface Route<Target extends string = string> {
+  readonly target: Target;
+  readonly match?: ObjectSelector;
+  readonly as?: Impersonation;
+}
+
+/** Live values that are left alone: by pointer, or whatever a field manager wrote. */
+export interface IgnoreRule {
+  readonly match?: ObjectSelector;
+  /** JSON Pointers; a `*` token matches every member or item. */
+  readonly pointers?: readonly Pointer[];
+  readonly managers?: readonly string[];
+}
+
+export interface RetryPolicy {
+  /** Runs after the first that failed. Default 5; then the failure policy decides, and the next interval tries again. */
+  readonly limit?: number;
+  /** First wait. Default 1,000. */
+  readonly delayMs?: number;
+  /** Each wait is the one before times this. Default 2. */
+  readonly factor?: number;
+  /** Default 180,000. */
+  readonly maxDelayMs?: number;
+}
+
+export interface PruneGuards {
+  /** Default true: objects that left Git are deleted. */
+  readonly enabled?: boolean;
+  /** Default false: a render without objects, where there were some, is refused. */
+  readonly allowEmpty?: boolean;
+  /** At most so many deletions in one run; a percentage is of what is tracked. More needs an approval. */
+  readonly limit?: number | `${number}%`;
+  /** Kinds whose deletion needs an approval. Default: Namespace, CustomResourceDefinition, PersistentVolumeClaim, PersistentVolume. */
+  readonly protect?: readonly ObjectSelector[];
+}
+
+export interface Dependency {
+  readonly application: string;
+  /** Default `healthy`. `same-revision`: healthy, at the revision this run is about. */
+  readonly condition?: "healthy" | "same-revision";
+}
+
+/** Everything about an application but its name; the `spec` of an `Application` object in Git. */
+export interface ApplicationSpec<S extends string = string, R extends string = string, T extends string = string> {
+  /** Name of a source of the controller. */
+  readonly source: S;
+  /** Below the source's root. Default: the root. */
+  readonly path?: string;
+  /** Name of a renderer of the controller. Default: the first that detects the directory, else the plain one. */
+  readonly renderer?: R | "plain";
+  readonly parameters?: JsonObject;
+  /** Where all objects go. Exactly one of `target` and `routes`. */
+  readonly target?: T;
+  readonly routes?: readonly Route<T>[];
+  readonly as?: Impersonation;
+  /** For objects that name none, where the target has namespaces. */
+  readonly namespace?: string;
+  /** Default `auto`. */
+  readonly mode?: Mode;
+  /** Default true: drift is put right. False: it is reported, and put right with the next change in Git. */
+  readonly selfHeal?: boolean;
+  readonly prune?: PruneGuards;
+  /** What to do where an object stands unowned. Default `never`: an error. */
+  readonly adopt?: AdoptPolicy;
+  readonly ignore?: readonly IgnoreRule[];
+  readonly dependsOn?: readonly Dependency[];
+  readonly retry?: RetryPolicy;
+  /** After the retries. Default `hold`. */
+  readonly onFailure?: FailurePolicy;
+  /** How long a target without a watch may stand unobserved. Default 180,000. */
+  readonly observeEveryMs?: number;
+  /** How long objects may take to become healthy. Default 300,000. */
+  readonly healthTimeoutMs?: number;
+  /** Writes at a time. Default 16. */
+  readonly concurrency?: number;
+  /** Live values that renderers may look up. Default false. */
+  readonly allowLookup?: boolean;
+  /** Former names: their inventory is taken over, nothing is deleted. */
+  readonly formerly?: readonly string[];
+  /** No runs until it is resumed. */
+  readonly suspended?: boolean;
+}
+
+/** An application is data: it can be set, changed and removed while the controller runs, and stand in Git as `trueup.dev/v1` `Application`. */
+export interface Application<
+  S extends string = string,
+  R extends string = string,
+  T extends string = string,
+> extends ApplicationSpec<S, R, T> {
+  /** 1 to 253 characters: letters, digits, `.`, `-`, `_`, `/`. */
+  readonly name: string;
+}

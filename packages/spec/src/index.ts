@@ -1,0 +1,30 @@
+export * from "./annotations.ts";
+export type * from "./application.ts";
+export { isTrueUpError, toTrueUpError, TrueUpError } from "./errors.ts";
+export type { ErrorCode, TrueUpErrorOptions } from "./errors.ts";
+export {
+  formatKey,
+  formatRef,
+  groupOf,
+  keyOf,
+  markOwned,
+  ownerLabel,
+  ownerOfManifest,
+  parseKey,
+  parseTrackingId,
+  refOf,
+  trackingId,
+} from "./identity.ts";
+export type { Key, Owner, Ref } from "./identity.ts";
+export { canonicalJson, digestOf, formatPointer, isObject, parsePointer } from "./json.ts";
+export type { Json, JsonObject, JsonPatch, JsonPatchOperation, Pointer } from "./json.ts";
+export type { Logger } from "./logger.ts";
+export { formatOrigin } from "./manifest.ts";
+export type * from "./manifest.ts";
+export type * from "./plan.ts";
+export type * from "./queue.ts";
+export type * from "./renderer.ts";
+export type * from "./source.ts";
+export type * from "./store.ts";
+export { UNKNOWN } from "./target.ts";
+export type * from "./target.ts";

@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+/** A field that is `undefined` counts as absent, as in `JSON.stringify`. */
+export interface JsonObject {
+  readonly [field: string]: Json | undefined;
+}
+
+/** RFC 6901: `/spec/replicas`; `""` is the whole document. */
+export type Pointer = string;
+
+/** RFC 6902. */
+export type JsonPatch = readonly JsonPatchOperation[];
+export type JsonPatchOperation =
+  | { readonly op: "add" | "replace" | "test"; readonly path: Pointer; readonly value: Json }
+  | { readonly op: "remove"; readonly path: Pointer }
+  | { readonly op: "move" | "copy"; readonly path: Pointer; readonly from: Pointer };
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** JSON with sorted keys (UTF-16 order), no white space, absent fields left out: equal values give equal text. */
+export function canonicalJson(value: Json | undefined): string {
+  if (value === undefined) return "null";
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  if (Array.isArray(value)) {
+    let text = "[";
+    for (let i = 0; i < value.length; i++) text += (i === 0 ? "" : ",") + canonicalJson((value as readonly Json[])[i]);
+    return `${text}]`;
+  }
+  const object = value as JsonObject;
+  let text = "{";
+  for (const key of Object.keys(object).toSorted()) {
+    const field = object[key];
+    if (field === undefined) continue;
+    text += `${text === "{" ? "" : ","}${JSON.stringify(key)}:${canonicalJson(field)}`;
+  }
+  return `${text}}`;
+}
+
+/** SHA-256, in hex, of the canonical JSON. */
+export function digestOf(value: Json | undefined): string {
+  return createHash("sha256").update(canonicalJson(value)).digest("hex");
+}
+
+/** The reference tokens of a JSON Pointer, unescaped. */
+export function parsePointer(pointer: Pointer): string[] {
+  if (pointer === "") return [];
+  return pointer
+    .slice(1)
+    .split("/")
+    .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+export function formatPointer(tokens: readonly (string | number)[]): Pointer {
+  return tokens.map((token) => `/${String(token).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}
