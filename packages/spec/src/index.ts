@@ -2,6 +2,10 @@ export * from "./annotations.ts";
 export type * from "./application.ts";
 export { isTrueUpError, toTrueUpError, TrueUpError } from "./errors.ts";
 export type { ErrorCode, TrueUpErrorOptions } from "./errors.ts";
+export { foldWrites, keyConflict } from "./fold-writes.ts";
+export type { FoldedWrite } from "./fold-writes.ts";
+export { holdLease } from "./hold-lease.ts";
+export type { HeldLease, HeldLeaseOptions } from "./hold-lease.ts";
 export {
   formatKey,
   formatRef,

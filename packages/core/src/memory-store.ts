@@ -1,0 +1,183 @@
+import { foldWrites, holdLease, keyConflict, TrueUpError } from "@trueup/spec";
+import type {
+  ApplicationState,
+  FoldedWrite,
+  HeldLease,
+  HistoryEntry,
+  HistoryQuery,
+  Json,
+  Key,
+  Store,
+  Tracked,
+} from "@trueup/spec";
+import { createInventory } from "./memory-inventory.ts";
+import type { Inventory } from "./memory-inventory.ts";
+
+interface Record {
+  state: ApplicationState;
+  readonly inventory: Inventory;
+}
+
+interface Claim {
+  readonly held: HeldLease;
+  expiresAt: number;
+}
+
+const NO_STATE: ApplicationState = Object.freeze({});
+
+/** A store for tests and one-shot use: everything is gone with the process. */
+export function memoryStore(): Store {
+  const records = new Map<string, Record>();
+  const owners = new Map<Key, string>();
+  const claims = new Map<string, Claim>();
+  const entries: HistoryEntry[] = [];
+  const settings = new Map<string, Json>();
+  let lastToken = 0;
+
+  function recordOf(application: string): Record {
+    let record = records.get(application);
+    if (record === undefined) {
+      record = { state: NO_STATE, inventory: createInventory() };
+      records.set(application, record);
+    }
+    return record;
+  }
+
+  function checkLease(application: string, token: number): void {
+    if (claims.get(application)?.held.lease.token === token) return;
+    throw new TrueUpError("LEASE_LOST", `the lease of application "${application}" is stale`);
+  }
+
+  function checkKeys(writes: readonly FoldedWrite[]): void {
+    const byName = new Map(writes.map((write) => [write.application, write]));
+    for (const { application, tracked } of writes) {
+      for (const key of tracked.keys()) {
+        const holder = owners.get(key);
+        if (holder === undefined || holder === application) continue;
+        const giver = byName.get(holder);
+        if (giver?.forget !== true && giver?.untracked.has(key) !== true) throw keyConflict(key, application, holder);
+      }
+    }
+  }
+
+  function remove({ application, forget, untracked }: FoldedWrite): void {
+    const record = records.get(application);
+    if (record === undefined) return;
+    for (const key of forget ? record.inventory.keys() : untracked) {
+      if (owners.get(key) === application) owners.delete(key);
+    }
+    if (forget) records.delete(application);
+    else record.inventory.change(new Map(Array.from(untracked, (key) => [key, undefined])));
+  }
+
+  function put({ application, tracked, state, history }: FoldedWrite): void {
+    if (tracked.size > 0 || state !== undefined) {
+      const record = recordOf(application);
+      if (state !== undefined) record.state = state;
+      record.inventory.change(tracked);
+      for (const key of tracked.keys()) owners.set(key, application);
+    }
+    for (const entry of history) entries.push(Object.freeze({ ...entry, application, id: entries.length + 1 }));
+  }
+
+  return {
+    async claim(application, holder, ttlMs) {
+      if (!(ttlMs >= 1_000)) throw new TrueUpError("INVALID", `a lease of ${ttlMs} ms: at least 1,000 are needed`);
+      const claimedAt = performance.now();
+      const current = claims.get(application);
+      if (current !== undefined && claimedAt < current.expiresAt) return undefined;
+      current?.held.lose();
+      const token = ++lastToken;
+      const ours = (): Claim | undefined => {
+        const claim = claims.get(application);
+        return claim?.held.lease.token === token ? claim : undefined;
+      };
+      const held = holdLease({
+        application,
+        holder,
+        token,
+        ttlMs,
+        claimedAt,
+        extend() {
+          const claim = ours();
+          if (claim !== undefined) claim.expiresAt = performance.now() + ttlMs;
+          return claim !== undefined;
+        },
+        release() {
+          if (ours() !== undefined) claims.delete(application);
+        },
+      });
+      claims.set(application, { held, expiresAt: claimedAt + ttlMs });
+      return held.lease;
+    },
+
+    async read(application) {
+      const record = records.get(application);
+      return {
+        application,
+        state: record?.state ?? NO_STATE,
+        inventory: record?.inventory.snapshot() ?? new Map<Key, Tracked>(),
+      };
+    },
+
+    async *list() {
+      yield* [...records.keys()].toSorted();
+    },
+
+    async write(changes) {
+      // All that can fail comes before the first change.
+      const writes = foldWrites(changes).map(copyOf);
+      for (const { application, lease } of changes) checkLease(application, lease.token);
+      checkKeys(writes);
+      for (const write of writes) remove(write);
+      for (const write of writes) put(write);
+    },
+
+    async *history({ application, before = Infinity, limit = 100, outcome }: HistoryQuery = {}) {
+      let left = limit;
+      for (let i = Math.min(entries.length, before - 1) - 1; i >= 0 && left > 0; i--) {
+        const entry = entries[i]!;
+        if (application !== undefined && entry.application !== application) continue;
+        if (outcome !== undefined && entry.outcome !== outcome) continue;
+        left--;
+        yield entry;
+      }
+    },
+
+    settings: {
+      get: async (name) => settings.get(name),
+      async set(name, value) {
+        if (value === undefined) settings.delete(name);
+        else settings.set(name, frozenCopy(value));
+      },
+      async init(name, value) {
+        if (!settings.has(name)) settings.set(name, frozenCopy(value));
+        return settings.get(name)!;
+      },
+    },
+
+    async close() {
+      for (const { held } of claims.values()) held.lose();
+    },
+  };
+}
+
+function copyOf(write: FoldedWrite): FoldedWrite {
+  return {
+    ...write,
+    tracked: new Map(Array.from(write.tracked, ([key, tracked]) => [key, frozenCopy(tracked)])),
+    ...(write.state === undefined ? {} : { state: frozenCopy(write.state) }),
+    history: frozenCopy(write.history),
+  };
+}
+
+/** As it would come back from a disk, and immutable: later changes of the caller's object are not seen. */
+function frozenCopy<T>(value: T): T {
+  return freeze(JSON.parse(JSON.stringify(value))) as T;
+}
+
+function freeze(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  for (const member of Object.values(value)) freeze(member);
+  return Object.freeze(value);
+}

@@ -1,0 +1,81 @@
+import { TrueUpError } from "./errors.ts";
+import type { Lease } from "./store.ts";
+
+/** Share of its time to live after which a lease that was not renewed tells its holder to stop. */
+const WARN_AT = 0.8;
+
+export interface HeldLeaseOptions {
+  readonly application: string;
+  readonly holder: string;
+  readonly token: number;
+  readonly ttlMs: number;
+  /** `performance.now()` from before the claim was made: the holder must never believe in it for longer than the store does. */
+  readonly claimedAt: number;
+  /** Puts the expiry off by another `ttlMs` where the token is still the last that was given out; answers whether it is. */
+  extend(): boolean | Promise<boolean>;
+  /** Ends the claim where the token is still the last that was given out. */
+  release(): void | Promise<void>;
+}
+
+export interface HeldLease {
+  readonly lease: Lease;
+  /** It is another's, or nobody's: fires the signal and leaves no timer. */
+  lose(): void;
+}
+
+/** For those who write a `Store`: the holder's side of a lease, its clock and its signal, by a monotonic clock. */
+export function holdLease(options: HeldLeaseOptions): HeldLease {
+  const { application, holder, token, ttlMs } = options;
+  const stop = new AbortController();
+  let expiresAt = options.claimedAt + ttlMs;
+  let over = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const lost = (): TrueUpError => new TrueUpError("LEASE_LOST", `the lease of application "${application}" is lost`);
+  const end = (): void => {
+    over = true;
+    clearTimeout(timer);
+  };
+  const lose = (): void => {
+    if (over) return;
+    end();
+    stop.abort(lost());
+  };
+  const arm = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(
+      () => stop.abort(new TrueUpError("LEASE_LOST", `the lease of application "${application}" was not renewed`)),
+      expiresAt - ttlMs * (1 - WARN_AT) - performance.now(),
+    ).unref();
+  };
+  arm();
+
+  const lease: Lease = {
+    application,
+    holder,
+    token,
+    signal: stop.signal,
+    valid: () => !over && performance.now() < expiresAt,
+    async renew() {
+      // The signal cannot be taken back: a lease whose holder was told to stop is not revived.
+      if (stop.signal.aborted || !lease.valid()) {
+        lose();
+        throw lost();
+      }
+      const from = performance.now();
+      if (!(await options.extend())) {
+        lose();
+        throw lost();
+      }
+      if (over) throw lost();
+      expiresAt = from + ttlMs;
+      arm();
+    },
+    async release() {
+      if (over) return;
+      end();
+      await options.release();
+    },
+  };
+  return { lease, lose };
+}
