@@ -8,3 +8,9 @@ export type {
   ObjectName,
 } from "./memory-target.ts";
 export type { Edit, EditableJson, EditableManifest, EditableObject } from "./edit.ts";
+export { failing, garbage, hanging, lostAnswer, slow } from "./faults.ts";
+export type { When } from "./faults.ts";
+export { intercept } from "./intercept.ts";
+export type { Call, Interceptor } from "./intercept.ts";
+export { killAt, runToKill } from "./crash.ts";
+export type { ChildOptions, KillPoint } from "./crash.ts";
