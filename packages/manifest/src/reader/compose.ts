@@ -1,0 +1,299 @@
+import { EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from "js-yaml";
+import type { Event, ScalarEvent } from "js-yaml";
+import type { Json } from "@trueup/spec";
+import type { Limits } from "./limits.ts";
+import { Problem } from "./problem.ts";
+import { keyText, resolvePlain, Unreadable, type Dialect } from "./scalars.ts";
+import { resolveTagged, tagName } from "./tags.ts";
+
+export interface ComposeOptions {
+  readonly dialect: Dialect;
+  readonly limits: Limits;
+  /** Is told where every field and item stands: its path and the offset of its key or of the item. */
+  readonly onPosition?: (path: readonly (string | number)[], offset: number) => void;
+}
+
+export interface Composed {
+  /** Undefined where the document is empty (no value at all, not even `null`) or could not be read. */
+  readonly value: Json | undefined;
+  readonly problems: readonly Problem[];
+}
+
+type Mutable = { [field: string]: Json };
+
+interface Anchor {
+  /** Undefined while the anchored value is still being read. */
+  value: Json | undefined;
+  /** How many values it holds, aliases written out. */
+  values: number;
+}
+
+/** A name that reaches into an object's prototype in code less careful than ours. */
+const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
+
+/** More than these of one document help nobody. */
+const MAX_PROBLEMS = 100;
+
+const NONE = -1;
+
+/** Reads the text of one document to a value. Aliases share their value: what is returned must not be changed. */
+export function compose(text: string, options: ComposeOptions): Composed {
+  const problems: Problem[] = [];
+  try {
+    const events = parseEvents(text, { maxDepth: options.limits.depth + 1 });
+    if (events.length === 0) return { value: undefined, problems };
+    const value = new Composer(text, events, options, problems).document();
+    return { value: problems.length === 0 ? value : undefined, problems };
+  } catch (error) {
+    return { value: undefined, problems: [...problems, toProblem(error, options.limits)] };
+  }
+}
+
+function toProblem(error: unknown, limits: Limits): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof YAMLException) {
+    const deep = error.reason.startsWith("nesting exceeded");
+    const offset = error.mark?.position ?? 0;
+    return deep
+      ? new Problem("LIMIT", `nested deeper than ${limits.depth} levels`, offset)
+      : new Problem("INVALID", error.reason, offset);
+  }
+  // A depth limit that the caller raised beyond what the stack holds.
+  if (error instanceof RangeError) return new Problem("LIMIT", "nested deeper than the stack allows", 0);
+  throw error;
+}
+
+class Composer {
+  readonly #text: string;
+  readonly #events: readonly Event[];
+  readonly #options: ComposeOptions;
+  readonly #problems: Problem[];
+  readonly #path: (string | number)[] = [];
+  #next = 0;
+  /** Offset of the last event that had one: where an error is reported for an event that has none. */
+  #offset = 0;
+  #depth = 0;
+  /** Values read so far, those behind aliases counted each time. */
+  #values = 0;
+  #aliased = 0;
+  #anchors = new Map<string, Anchor>();
+
+  constructor(text: string, events: readonly Event[], options: ComposeOptions, problems: Problem[]) {
+    this.#text = text;
+    this.#events = events;
+    this.#options = options;
+    this.#problems = problems;
+  }
+
+  document(): Json {
+    this.#next = 1;
+    const value = this.#value();
+    this.#next++;
+    const more = this.#events[this.#next];
+    if (more !== undefined) this.#fail("a document that follows `...` without `---`", this.#startOf(this.#events[this.#next + 1]));
+    return value;
+  }
+
+  #value(): Json {
+    const event = this.#take();
+    this.#values++;
+    switch (event.type) {
+      case EVENT_ID.SCALAR: {
+        const before = this.#values;
+        const value = this.#scalar(event);
+        if (typeof value === "string") this.#values += value.length >>> 6;
+        if (event.anchorStart !== NONE) this.#anchor(event.anchorStart, event.anchorEnd, value, this.#values - before + 1);
+        return value;
+      }
+      case EVENT_ID.SEQUENCE:
+      case EVENT_ID.MAPPING: {
+        const isMap = event.type === EVENT_ID.MAPPING;
+        if (event.tagStart !== NONE) this.#collectionTag(event.tagStart, event.tagEnd, isMap ? "!!map" : "!!seq");
+        if (++this.#depth > this.#options.limits.depth) {
+          throw new Problem("LIMIT", `nested deeper than ${this.#options.limits.depth} levels`, event.start, [...this.#path]);
+        }
+        const before = this.#values;
+        const anchor = event.anchorStart === NONE ? undefined : this.#anchor(event.anchorStart, event.anchorEnd, undefined, 0);
+        const value = isMap ? this.#mapping() : this.#sequence();
+        this.#depth--;
+        if (anchor !== undefined) {
+          anchor.value = value;
+          anchor.values = this.#values - before + 1;
+        }
+        return value;
+      }
+      case EVENT_ID.ALIAS:
+        return this.#alias(event.anchorStart, event.anchorEnd);
+      default:
+        throw new Error(`unexpected event ${event.type}`);
+    }
+  }
+
+  #sequence(): Json[] {
+    const items: Json[] = [];
+    while (!this.#atEnd()) {
+      this.#path.push(items.length);
+      this.#options.onPosition?.(this.#path, this.#startOf(this.#events[this.#next]));
+      items.push(this.#value());
+      this.#path.pop();
+    }
+    return items;
+  }
+
+  #mapping(): Mutable {
+    const map: Mutable = {};
+    const { dialect } = this.#options;
+    // What merges brought in may be overridden, what the map itself says must be said once.
+    let own: Set<string> | undefined;
+    let merges: Json[] | undefined;
+    while (!this.#atEnd()) {
+      const event = this.#events[this.#next] as Event;
+      const offset = this.#startOf(event);
+      if (this.#isMerge(event)) {
+        this.#next++;
+        this.#values++;
+        own ??= new Set(Object.keys(map));
+        this.#path.push("<<");
+        const source = this.#value();
+        this.#checkMerge(source, offset);
+        this.#path.pop();
+        if (dialect === "kubectl") mergeOver(map, source);
+        else (merges ??= []).push(source);
+        continue;
+      }
+      const key = this.#key(event, offset);
+      this.#path.push(key);
+      this.#options.onPosition?.(this.#path, offset);
+      if (FORBIDDEN.has(key)) {
+        this.#report("the field's name is not allowed", offset);
+        this.#value();
+      } else {
+        const duplicate = own === undefined ? Object.hasOwn(map, key) : own.has(key);
+        if (duplicate) this.#report("the field is there twice", offset);
+        own?.add(key);
+        map[key] = this.#value();
+      }
+      this.#path.pop();
+    }
+    for (const source of merges ?? []) mergeUnder(map, source);
+    return map;
+  }
+
+  /** The name of a field. Numbers and booleans become text, as in kubectl. */
+  #key(event: Event, offset: number): string {
+    if (event.type === EVENT_ID.MAPPING || event.type === EVENT_ID.SEQUENCE) {
+      this.#fail("a key must be a scalar", offset);
+    }
+    const value = this.#value();
+    if (typeof value === "string") return value;
+    const text = typeof value === "object" ? undefined : keyText(value);
+    if (text === undefined) this.#fail(`a key must be a scalar other than null`, offset);
+    return text;
+  }
+
+  #isMerge(event: Event): boolean {
+    if (event.type !== EVENT_ID.SCALAR || event.valueEnd - event.valueStart !== 2) return false;
+    if (event.style !== SCALAR_STYLE.PLAIN || !this.#text.startsWith("<<", event.valueStart)) return false;
+    return event.tagStart === NONE || tagName(this.#text.slice(event.tagStart, event.tagEnd)) === "!!merge";
+  }
+
+  #checkMerge(source: Json, offset: number): void {
+    const maps = Array.isArray(source) ? (source as readonly Json[]) : [source];
+    if (maps.some((map) => typeof map !== "object" || map === null || Array.isArray(map))) {
+      this.#fail("`<<` takes a map or a list of maps", offset);
+    }
+  }
+
+  #scalar(event: ScalarEvent): Json {
+    const text = getScalarValue(this.#text, event);
+    const { dialect } = this.#options;
+    let value: string | number | boolean | null | Unreadable;
+    if (event.tagStart !== NONE) {
+      value = resolveTagged(tagName(this.#text.slice(event.tagStart, event.tagEnd)), text, dialect);
+    } else if (event.style === SCALAR_STYLE.PLAIN) {
+      value = resolvePlain(text, dialect);
+    } else {
+      value = text;
+    }
+    if (value instanceof Unreadable) {
+      this.#report(value.reason, this.#offset);
+      return null;
+    }
+    if (typeof value === "string" && !event.fast && !value.isWellFormed()) this.#report("half of a surrogate pair", this.#offset);
+    return value;
+  }
+
+  #collectionTag(start: number, end: number, expected: string): void {
+    const tag = tagName(this.#text.slice(start, end));
+    if (tag !== expected && tag !== "!") this.#fail(`unknown tag ${tag}`, start);
+  }
+
+  #anchor(start: number, end: number, value: Json | undefined, values: number): Anchor {
+    const anchor: Anchor = { value, values };
+    this.#anchors.set(this.#text.slice(start, end), anchor);
+    return anchor;
+  }
+
+  #alias(start: number, end: number): Json {
+    const name = this.#text.slice(start, end);
+    const anchor = this.#anchors.get(name);
+    if (anchor === undefined) this.#fail(`there is no anchor ${name} before this alias`, start);
+    if (anchor.value === undefined) this.#fail(`the anchor ${name} contains itself`, start);
+    this.#values += anchor.values - 1;
+    this.#aliased += anchor.values;
+    if (this.#aliased > this.#options.limits.aliasedValues) {
+      throw new Problem("LIMIT", `aliases add more than ${this.#options.limits.aliasedValues} values`, start, [...this.#path]);
+    }
+    return anchor.value;
+  }
+
+  #take(): Event {
+    const event = this.#events[this.#next++] as Event;
+    this.#offset = this.#startOf(event);
+    return event;
+  }
+
+  #atEnd(): boolean {
+    if ((this.#events[this.#next] as Event).type !== EVENT_ID.POP) return false;
+    this.#next++;
+    return true;
+  }
+
+  #startOf(event: Event | undefined): number {
+    switch (event?.type) {
+      case EVENT_ID.SCALAR:
+        return event.valueStart === NONE ? (event.tagStart === NONE ? this.#offset : event.tagStart) : event.valueStart;
+      case EVENT_ID.MAPPING:
+      case EVENT_ID.SEQUENCE:
+        return event.start;
+      case EVENT_ID.ALIAS:
+        return event.anchorStart;
+      default:
+        return this.#offset;
+    }
+  }
+
+  /** For what leaves the rest of the document readable. */
+  #report(reason: string, offset: number): void {
+    this.#problems.push(new Problem("INVALID", reason, offset, [...this.#path]));
+    if (this.#problems.length >= MAX_PROBLEMS) throw new Problem("INVALID", "too many errors, the rest is not read", offset);
+  }
+
+  #fail(reason: string, offset: number): never {
+    throw new Problem("INVALID", reason, offset, [...this.#path]);
+  }
+}
+
+const sourcesOf = (source: Json): readonly Mutable[] => (Array.isArray(source) ? source : [source]) as readonly Mutable[];
+
+/** go-yaml v2 writes what a merge brings over what stands before it; of a list, the first wins. */
+function mergeOver(map: Mutable, source: Json): void {
+  for (const from of sourcesOf(source).toReversed()) Object.assign(map, from);
+}
+
+/** go-yaml v3, and the specification: what the map itself says stands. */
+function mergeUnder(map: Mutable, source: Json): void {
+  for (const from of sourcesOf(source)) {
+    for (const [key, value] of Object.entries(from)) if (!Object.hasOwn(map, key)) map[key] = value;
+  }
+}
