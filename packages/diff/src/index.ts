@@ -1,1 +1,12 @@
-export {};
+export { diff } from "./diff.ts";
+export type { DiffOptions } from "./diff.ts";
+export { equal } from "./equal.ts";
+export { knownListKeys, listKeysOf } from "./list-keys.ts";
+export type { ListKeys } from "./list-keys.ts";
+export { maskOf } from "./mask.ts";
+export type { MaskOptions } from "./mask.ts";
+export { project, projectDigest } from "./project.ts";
+export type { DigestOptions } from "./project.ts";
+export { redact, redactPatch } from "./redact.ts";
+export type { RedactOptions } from "./redact.ts";
+export { sensitivePointers } from "./sensitive.ts";
