@@ -1,3 +1,4 @@
+export { emitManifests, emitYaml } from "./emitter/emit.ts";
 export { DEFAULT_LIMITS } from "./reader/limits.ts";
 export type { Limits } from "./reader/limits.ts";
 export { lineOf } from "./reader/lines.ts";

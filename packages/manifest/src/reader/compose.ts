@@ -90,7 +90,8 @@ class Composer {
     const value = this.#value();
     this.#next++;
     const more = this.#events[this.#next];
-    if (more !== undefined) this.#fail("a document that follows `...` without `---`", this.#startOf(this.#events[this.#next + 1]));
+    if (more !== undefined)
+      this.#fail("a document that follows `...` without `---`", this.#startOf(this.#events[this.#next + 1]));
     return value;
   }
 
@@ -102,7 +103,8 @@ class Composer {
         const before = this.#values;
         const value = this.#scalar(event);
         if (typeof value === "string") this.#values += value.length >>> 6;
-        if (event.anchorStart !== NONE) this.#anchor(event.anchorStart, event.anchorEnd, value, this.#values - before + 1);
+        if (event.anchorStart !== NONE)
+          this.#anchor(event.anchorStart, event.anchorEnd, value, this.#values - before + 1);
         return value;
       }
       case EVENT_ID.SEQUENCE:
@@ -110,10 +112,13 @@ class Composer {
         const isMap = event.type === EVENT_ID.MAPPING;
         if (event.tagStart !== NONE) this.#collectionTag(event.tagStart, event.tagEnd, isMap ? "!!map" : "!!seq");
         if (++this.#depth > this.#options.limits.depth) {
-          throw new Problem("LIMIT", `nested deeper than ${this.#options.limits.depth} levels`, event.start, [...this.#path]);
+          throw new Problem("LIMIT", `nested deeper than ${this.#options.limits.depth} levels`, event.start, [
+            ...this.#path,
+          ]);
         }
         const before = this.#values;
-        const anchor = event.anchorStart === NONE ? undefined : this.#anchor(event.anchorStart, event.anchorEnd, undefined, 0);
+        const anchor =
+          event.anchorStart === NONE ? undefined : this.#anchor(event.anchorStart, event.anchorEnd, undefined, 0);
         const value = isMap ? this.#mapping() : this.#sequence();
         this.#depth--;
         if (anchor !== undefined) {
@@ -219,7 +224,8 @@ class Composer {
       this.#report(value.reason, this.#offset);
       return null;
     }
-    if (typeof value === "string" && !event.fast && !value.isWellFormed()) this.#report("half of a surrogate pair", this.#offset);
+    if (typeof value === "string" && !event.fast && !value.isWellFormed())
+      this.#report("half of a surrogate pair", this.#offset);
     return value;
   }
 
@@ -242,7 +248,9 @@ class Composer {
     this.#values += anchor.values - 1;
     this.#aliased += anchor.values;
     if (this.#aliased > this.#options.limits.aliasedValues) {
-      throw new Problem("LIMIT", `aliases add more than ${this.#options.limits.aliasedValues} values`, start, [...this.#path]);
+      throw new Problem("LIMIT", `aliases add more than ${this.#options.limits.aliasedValues} values`, start, [
+        ...this.#path,
+      ]);
     }
     return anchor.value;
   }
@@ -276,7 +284,8 @@ class Composer {
   /** For what leaves the rest of the document readable. */
   #report(reason: string, offset: number): void {
     this.#problems.push(new Problem("INVALID", reason, offset, [...this.#path]));
-    if (this.#problems.length >= MAX_PROBLEMS) throw new Problem("INVALID", "too many errors, the rest is not read", offset);
+    if (this.#problems.length >= MAX_PROBLEMS)
+      throw new Problem("INVALID", "too many errors, the rest is not read", offset);
   }
 
   #fail(reason: string, offset: number): never {
@@ -284,7 +293,8 @@ class Composer {
   }
 }
 
-const sourcesOf = (source: Json): readonly Mutable[] => (Array.isArray(source) ? source : [source]) as readonly Mutable[];
+const sourcesOf = (source: Json): readonly Mutable[] =>
+  (Array.isArray(source) ? source : [source]) as readonly Mutable[];
 
 /** go-yaml v2 writes what a merge brings over what stands before it; of a list, the first wins. */
 function mergeOver(map: Mutable, source: Json): void {

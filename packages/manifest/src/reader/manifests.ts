@@ -1,4 +1,12 @@
-import { digestOf, type Declared, type Json, type Manifest, type Origin, type Pointer, type TrueUpError } from "@trueup/spec";
+import {
+  digestOf,
+  type Declared,
+  type Json,
+  type Manifest,
+  type Origin,
+  type Pointer,
+  type TrueUpError,
+} from "@trueup/spec";
 import { isManifest, listItems } from "./envelope.ts";
 import { rememberLines } from "./lines.ts";
 import { errorAt } from "./problem.ts";
@@ -34,7 +42,11 @@ function add(
 ): void {
   const report = (field: Pointer, reason: string): void => {
     const pointer = at + field;
-    const origin = { ...document.origin, line: document.lineOf(pointer), ...(pointer === "" ? {} : { field: pointer }) };
+    const origin = {
+      ...document.origin,
+      line: document.lineOf(pointer),
+      ...(pointer === "" ? {} : { field: pointer }),
+    };
     file.errors.push(errorAt("INVALID", origin, reason));
   };
   if (!isManifest(value, report)) return;

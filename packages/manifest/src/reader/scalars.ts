@@ -28,7 +28,9 @@ const WORDS: Readonly<Record<Dialect, ReadonlyMap<string, Scalar>>> = {
   kustomize: new Map([...NULLS, ...BOOLEANS_12]),
 };
 const NOT_FINITE = new Set(
-  [".nan", ".NaN", ".NAN"].concat(["", "+", "-"].flatMap((sign) => [".inf", ".Inf", ".INF"].map((word) => sign + word))),
+  [".nan", ".NaN", ".NAN"].concat(
+    ["", "+", "-"].flatMap((sign) => [".inf", ".Inf", ".INF"].map((word) => sign + word)),
+  ),
 );
 
 /** What the first character says a plain scalar may be: most are settled as strings by it alone. */
@@ -119,6 +121,10 @@ function timestamp(text: string): string | undefined {
   const digits = fraction.slice(0, 9).replace(/0+$/, "");
   const offset = zone === undefined || zone === "+00:00" || zone === "-00:00" ? "Z" : zone;
   return `${year}-${pad(month)}-${pad(day)}T${pad(hour)}:${pad(minute)}:${pad(second)}${digits === "" ? "" : `.${digits}`}${offset}`;
+}
+
+export function isTimestamp(text: string): boolean {
+  return timestamp(text) !== undefined;
 }
 
 /** The name of a field whose key is not a string, as sigs.k8s.io/yaml prints it: floats with the precision of 32 bits. Undefined for null. */

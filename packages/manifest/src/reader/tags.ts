@@ -23,7 +23,8 @@ export function resolveTagged(tag: string, text: string, dialect: Dialect): Scal
       return decodeBase64(text);
     case "!!timestamp": {
       const time = resolvePlain(text, "kustomize");
-      if (typeof time !== "string" || !/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[-+])/.test(time)) return mismatch(tag);
+      if (typeof time !== "string" || !/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[-+])/.test(time))
+        return mismatch(tag);
       return dialect === "kustomize" ? time : text;
     }
     case "!!null":
@@ -49,7 +50,8 @@ function fits(tag: string, value: Scalar, text: string): boolean {
 /** As Go's base64.StdEncoding: line breaks are skipped, padding is required; the bytes must be UTF-8, as JSON has no others. */
 function decodeBase64(text: string): string | Unreadable {
   const compact = text.replaceAll(/[\r\n]/g, "");
-  if (compact.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(compact)) return new Unreadable("!!binary holds invalid base64");
+  if (compact.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(compact))
+    return new Unreadable("!!binary holds invalid base64");
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.from(compact, "base64"));
   } catch {

@@ -48,19 +48,24 @@ export function parseYaml(input: Uint8Array | string, options: ParseOptions): Pa
   for (const part of splitDocuments(text)) {
     number++;
     if (number > limits.documents) {
-      errors.push(errorAt("LIMIT", { file, document: number, line: part.line }, `more than ${limits.documents} documents`));
+      errors.push(
+        errorAt("LIMIT", { file, document: number, line: part.line }, `more than ${limits.documents} documents`),
+      );
       break;
     }
     if (part.junk !== undefined) {
       const origin = { file, document: number, line: part.line - 1 };
-      errors.push(errorAt("INVALID", origin, `only a comment may follow ---, not ${JSON.stringify(part.junk.slice(0, 40))}`));
+      errors.push(
+        errorAt("INVALID", origin, `only a comment may follow ---, not ${JSON.stringify(part.junk.slice(0, 40))}`),
+      );
     }
     const { value, problems } = compose(part.text, { dialect, limits });
     for (const problem of problems) {
       const line = part.line - 1 + lineAt(part.text, problem.offset);
       errors.push(errorAt(problem.code, { file, document: number, line, ...fieldOf(problem.path) }, problem.reason));
     }
-    if (value !== undefined && value !== null) documents.push(documentOf(value, part, file, number, { dialect, limits }));
+    if (value !== undefined && value !== null)
+      documents.push(documentOf(value, part, file, number, { dialect, limits }));
   }
   return { documents, errors };
 }
