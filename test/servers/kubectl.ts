@@ -1,7 +1,7 @@
 import { binaries, type BinariesOptions, type Unavailable } from "./binaries.ts";
 import { run } from "./run.ts";
 
-export type KubectlReading =
+type KubectlReading =
   /** JSON texts, as kubectl would send them to a server, Lists flattened: kept as texts, because they may hold integers beyond 2^53. */
   | { readonly status: "read"; readonly documents: readonly string[] }
   | { readonly status: "refused"; readonly message: string };

@@ -21,7 +21,7 @@ export interface KubernetesOptions extends BinariesOptions {
   readonly flags?: readonly string[];
 }
 
-export interface KubectlOptions {
+interface KubectlOptions {
   readonly input?: string;
   /** Default: the administrator. */
   readonly user?: User;

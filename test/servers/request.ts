@@ -17,7 +17,7 @@ export interface KubernetesObject {
   readonly [field: string]: unknown;
 }
 
-export interface ManagedFields {
+interface ManagedFields {
   readonly manager: string;
   readonly operation: "Apply" | "Update";
   readonly apiVersion: string;
@@ -25,7 +25,7 @@ export interface ManagedFields {
   readonly fieldsV1: Readonly<Record<string, unknown>>;
 }
 
-export interface RequestOptions {
+interface RequestOptions {
   /** Of the body. Default `application/json`; `application/apply-patch+yaml` for server-side apply. */
   readonly contentType?: string;
   /** Default: the administrator's. */
@@ -35,7 +35,7 @@ export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface Answer<T> {
+interface Answer<T> {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** Parsed where it is JSON, else the text. */
