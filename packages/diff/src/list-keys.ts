@@ -1,4 +1,4 @@
-import { type Json, isObject } from "@trueup/spec";
+import { isObject, type Json, type JsonObject, type MaskItem } from "@trueup/spec";
 import { fieldOf } from "./equal.ts";
 
 /**
@@ -61,6 +61,35 @@ export function itemKey(item: Json | undefined, fields: readonly string[]): stri
     values.push(value);
   }
   return JSON.stringify(values);
+}
+
+/** What finds the item: the key fields with their values. Only for lists of which `ListKeys` says so. */
+export function keyOfItem(item: Json, fields: readonly string[]): MaskItem["key"] {
+  return Object.fromEntries(fields.map((field) => [field, keyField(item, field) ?? null]));
+}
+
+/** Finds the items that bear a key. Indexes the list once for each set of key fields: both sides may be long. */
+export function itemFinder(list: readonly Json[]): (key: MaskItem["key"]) => readonly JsonObject[] {
+  const indexes = new Map<string, Map<string, JsonObject[]>>();
+  return (key) => {
+    const fields = Object.keys(key);
+    const id = JSON.stringify(fields);
+    let index = indexes.get(id);
+    if (index === undefined) indexes.set(id, (index = indexBy(list, fields)));
+    return index.get(itemKey(key, fields) ?? "") ?? [];
+  };
+}
+
+function indexBy(list: readonly Json[], fields: readonly string[]): Map<string, JsonObject[]> {
+  const index = new Map<string, JsonObject[]>();
+  for (const item of list) {
+    const text = itemKey(item, fields);
+    if (text === undefined || !isObject(item)) continue;
+    const same = index.get(text);
+    if (same === undefined) index.set(text, [item]);
+    else same.push(item);
+  }
+  return index;
 }
 
 /** Whether the value is what the field has when it is left out. */

@@ -1,7 +1,7 @@
 import { type Json, type Manifest, type Mask, type MaskItem, isObject } from "@trueup/spec";
 import { MAX_DEPTH, tooDeep } from "./depth.ts";
 import { fieldOf } from "./equal.ts";
-import { keyField, type ListKeys, listKeysOf } from "./list-keys.ts";
+import { keyOfItem, type ListKeys, listKeysOf } from "./list-keys.ts";
 
 export interface MaskOptions {
   /** Default `listKeysOf`. */
@@ -47,7 +47,7 @@ function maskOfValue(value: Json, path: readonly string[], listKeys: ListKeys, d
     if (key === undefined || list.length === 0) return true;
     return {
       items: list.map((item): MaskItem => ({
-        key: Object.fromEntries(key.map((field) => [field, keyField(item, field) ?? null])),
+        key: keyOfItem(item, key),
         mask: maskOfValue(item, path, listKeys, depth + 1),
       })),
     };

@@ -2,7 +2,7 @@ import { createHash, createHmac } from "node:crypto";
 import { canonicalJson, isObject, type Json, type JsonObject, type Mask, type MaskItem } from "@trueup/spec";
 import { MAX_DEPTH, tooDeep } from "./depth.ts";
 import { equal, fieldOf } from "./equal.ts";
-import { isKeyDefault, itemKey } from "./list-keys.ts";
+import { isKeyDefault, itemFinder } from "./list-keys.ts";
 
 /**
  * The part of a value that lies under a mask; undefined where nothing does. Items and members come in the mask's order,
@@ -46,7 +46,7 @@ function projectList(
   depth: number,
 ): Json | undefined {
   const kept: Json[] = [];
-  const find = finder(list);
+  const find = itemFinder(list);
   for (const { key, mask } of items) {
     // All that bear the key: a second one is somebody's doing, and must be seen.
     for (const item of find(key)) kept.push(projectItem(item, key, mask, depth));
@@ -62,26 +62,4 @@ function projectItem(item: JsonObject, key: MaskItem["key"], mask: Mask, depth: 
   const fields: [string, Json | undefined][] = [];
   for (const [name, value] of Object.entries(key)) if (!isKeyDefault(name, value)) fields.push([name, value]);
   return Object.fromEntries([...fields, ...(isObject(projected) ? Object.entries(projected) : [])]);
-}
-
-/** Finds items by key. Indexes the list once for each set of key fields: both sides may be long. */
-function finder(list: readonly Json[]): (key: MaskItem["key"]) => readonly JsonObject[] {
-  const indexes = new Map<string, Map<string, JsonObject[]>>();
-  return (key) => {
-    const fields = Object.keys(key);
-    const id = JSON.stringify(fields);
-    let index = indexes.get(id);
-    if (index === undefined) {
-      index = new Map();
-      for (const item of list) {
-        const text = itemKey(item, fields);
-        if (text === undefined || !isObject(item)) continue;
-        const same = index.get(text);
-        if (same === undefined) index.set(text, [item]);
-        else same.push(item);
-      }
-      indexes.set(id, index);
-    }
-    return index.get(itemKey(key, fields) ?? "") ?? [];
-  };
 }

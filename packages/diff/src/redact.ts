@@ -16,7 +16,8 @@ type Tokens = readonly string[];
 /**
  * The value with a mark in place of every scalar at or below the pointers, the value itself where there is none.
  * Equal values get equal marks, others others; nobody without the key can test a guess against one. Names of fields
- * are kept. A `*` token matches every field or item. Pointers that lead nowhere are no error.
+ * are kept. A `*` token matches every field or item, and so does an index: comparing and patching move items, and a
+ * secret must not show because it moved. Pointers that lead nowhere are no error.
  */
 export function redact<T extends Json | undefined>(
   value: T,
@@ -24,28 +25,27 @@ export function redact<T extends Json | undefined>(
   options: RedactOptions = {},
 ): T {
   if (value === undefined || pointers.length === 0) return value;
-  return redactBelow(plainJson(value), pointers.map(parsePointer), marker(options)) as T;
+  return redactBelow(plainJson(value), pathsOf(pointers), marker(options)) as T;
 }
 
-/**
- * The patch with the same marks as `redact` gives. An index in a pointer matches every index: items have moved
- * while the patch is applied.
- */
+/** The patch with the same marks as `redact` gives the values it is between. */
 export function redactPatch(patch: JsonPatch, pointers: readonly Pointer[], options: RedactOptions = {}): JsonPatch {
   if (pointers.length === 0) return patch;
-  const paths = pointers.map((pointer) => parsePointer(pointer).map((token) => (isIndex(token) ? "*" : token)));
+  const paths = pathsOf(pointers);
   const mark = marker(options);
   return patch.map((operation) => {
     if (!("value" in operation)) return operation;
     let below: readonly Tokens[] = paths;
-    for (const token of parsePointer(operation.path)) below = step(below, isIndex(token) ? "*" : token);
+    for (const token of parsePointer(operation.path)) below = step(below, token);
     return below.length === 0
       ? operation
       : { ...operation, value: redactBelow(plainJson(operation.value), below, mark) };
   });
 }
 
-const isIndex = (token: string): boolean => /^(?:\d+|-)$/.test(token);
+/** Tokens of pointers, indexes as `*`. */
+const pathsOf = (pointers: readonly Pointer[]): readonly Tokens[] =>
+  pointers.map((pointer) => parsePointer(pointer).map((token) => (/^\d+$/.test(token) ? "*" : token)));
 
 /** What is left of the paths after one token; a path that is used up covers everything below it. */
 function step(paths: readonly Tokens[], token: string): readonly Tokens[] {
