@@ -23,11 +23,6 @@ export function createInventory(): Inventory {
   const rows = new Map<Key, Tracked>();
   let current: Version = {};
 
-  function put(key: Key, tracked: Tracked | undefined, into: Map<Key, Tracked>): void {
-    if (tracked === undefined) into.delete(key);
-    else into.set(key, tracked);
-  }
-
   function copyAt(version: Version): Map<Key, Tracked> {
     const undone = new Map<Key, Tracked | undefined>();
     for (let at: Version | undefined = version; at?.undo !== undefined; at = at.next) {
@@ -70,4 +65,9 @@ export function createInventory(): Inventory {
       current = current.next = {};
     },
   };
+}
+
+function put(key: Key, tracked: Tracked | undefined, into: Map<Key, Tracked>): void {
+  if (tracked === undefined) into.delete(key);
+  else into.set(key, tracked);
 }

@@ -30,9 +30,9 @@ export function memoryStore(): Store {
   const records = new Map<string, Record>();
   const owners = new Map<Key, string>();
   const claims = new Map<string, Claim>();
+  const tokens = new Map<string, number>();
   const entries: HistoryEntry[] = [];
   const settings = new Map<string, Json>();
-  let lastToken = 0;
 
   function recordOf(application: string): Record {
     let record = records.get(application);
@@ -87,7 +87,9 @@ export function memoryStore(): Store {
       const current = claims.get(application);
       if (current !== undefined && claimedAt < current.expiresAt) return undefined;
       current?.held.lose();
-      const token = ++lastToken;
+      const previous = tokens.get(application);
+      const token = (previous ?? 0) + 1;
+      tokens.set(application, token);
       const ours = (): Claim | undefined => {
         const claim = claims.get(application);
         return claim?.held.lease.token === token ? claim : undefined;
@@ -96,6 +98,7 @@ export function memoryStore(): Store {
         application,
         holder,
         token,
+        ...(previous === undefined ? {} : { previous }),
         ttlMs,
         claimedAt,
         extend() {

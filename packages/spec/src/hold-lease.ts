@@ -8,6 +8,7 @@ export interface HeldLeaseOptions {
   readonly application: string;
   readonly holder: string;
   readonly token: number;
+  readonly previous?: number;
   readonly ttlMs: number;
   /** `performance.now()` from before the claim was made: the holder must never believe in it for longer than the store does. */
   readonly claimedAt: number;
@@ -25,7 +26,7 @@ export interface HeldLease {
 
 /** For those who write a `Store`: the holder's side of a lease, its clock and its signal, by a monotonic clock. */
 export function holdLease(options: HeldLeaseOptions): HeldLease {
-  const { application, holder, token, ttlMs } = options;
+  const { application, holder, token, previous, ttlMs } = options;
   const stop = new AbortController();
   let expiresAt = options.claimedAt + ttlMs;
   let over = false;
@@ -54,6 +55,7 @@ export function holdLease(options: HeldLeaseOptions): HeldLease {
     application,
     holder,
     token,
+    ...(previous === undefined ? {} : { previous }),
     signal: stop.signal,
     valid: () => !over && performance.now() < expiresAt,
     async renew() {

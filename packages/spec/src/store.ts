@@ -11,6 +11,8 @@ export interface Lease {
   readonly holder: string;
   /** Grows with every claim of this application: a stale holder's writes are told by it. */
   readonly token: number;
+  /** The token of the claim of this application before this one, by whomever: where it was ours, what we know of the record still holds. */
+  readonly previous?: number;
   /** Fires before the lease expires, and when it is found lost. */
   readonly signal: AbortSignal;
   /** Whether it surely still holds, by a monotonic clock. Asked before every write to a target. */

@@ -14,3 +14,6 @@ export { intercept } from "./intercept.ts";
 export type { Call, Interceptor } from "./intercept.ts";
 export { killAt, runToKill } from "./crash.ts";
 export type { ChildOptions, KillPoint } from "./crash.ts";
+export type { Case } from "./case.ts";
+export { storeCases } from "./store-cases.ts";
+export type { StoreHarness, StorePlace } from "./store-harness.ts";

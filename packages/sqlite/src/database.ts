@@ -1,0 +1,111 @@
+import { TrueUpError } from "@trueup/spec";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type * as NodeSqlite from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { toStoreError } from "./errors.ts";
+import { migrate } from "./schema.ts";
+
+export interface Database {
+  prepare(sql: string): StatementSync;
+  /** Runs reads that need not fit together. Errors come out as `TrueUpError`s. */
+  run<T>(body: () => T): T;
+  /** Reads that fit together. */
+  snapshot<T>(body: () => T): T;
+  /** All of the body's writes or, where it throws, none. On disk when it returns, unless `durable` is false. */
+  transaction<T>(body: () => T, options?: { readonly durable?: boolean }): T;
+  close(): void;
+}
+
+/** Opens the file, or makes it, readable for its owner only. */
+export function openDatabase(file: string, busyTimeoutMs: number): Database {
+  if (file === "" || file === ":memory:") {
+    throw new TrueUpError("INVALID", `path must name a file, not ${JSON.stringify(file)}; memoryStore() needs none`);
+  }
+  const path = resolve(file);
+  let db: DatabaseSync | undefined;
+  try {
+    create(path);
+    db = new (sqlite().DatabaseSync)(path, { timeout: busyTimeoutMs });
+    migrate(db, path);
+    setUp(db, path);
+  } catch (error) {
+    db?.close();
+    throw toStoreError(error, path);
+  }
+  return wrap(db, path);
+}
+
+/** When called, not when imported: Node 22 prints its ExperimentalWarning at the first load. */
+function sqlite(): typeof NodeSqlite {
+  const module = process.getBuiltinModule("node:sqlite");
+  if (module === undefined)
+    throw new TrueUpError("UNSUPPORTED", "this runtime has no node:sqlite: Node 22.13 or later has");
+  return module;
+}
+
+function create(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    // SQLite gives its -wal and -shm files the mode of this one.
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return;
+    throw new TrueUpError("FORBIDDEN", `${path}: it cannot be created (${message})`, { cause: error });
+  }
+}
+
+function setUp(db: DatabaseSync, path: string): void {
+  const { journal_mode: mode } = db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
+  if (mode !== "wal") {
+    throw new TrueUpError(
+      "UNSUPPORTED",
+      `${path}: the file system cannot do write-ahead logging (journal mode "${mode}")`,
+    );
+  }
+  // FULL: a commit is on disk when it returns. fullfsync: on macOS an fsync alone does not reach the disk.
+  db.exec("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON");
+}
+
+function wrap(db: DatabaseSync, path: string): Database {
+  let open = true;
+  function run<T>(body: () => T): T {
+    try {
+      return body();
+    } catch (error) {
+      throw toStoreError(error, path);
+    }
+  }
+  function within<T>(begin: string, body: () => T): T {
+    db.exec(begin);
+    try {
+      const result = body();
+      db.exec("COMMIT");
+      return result;
+    } catch (error) {
+      // Some failures have rolled back already: a full disk, say.
+      if (db.isTransaction) db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+  return {
+    prepare: (sql) => run(() => db.prepare(sql)),
+    run,
+    snapshot: (body) => run(() => within("BEGIN", body)),
+    transaction: (body, { durable = true } = {}) =>
+      run(() => {
+        if (durable) return within("BEGIN IMMEDIATE", body);
+        db.exec("PRAGMA synchronous = NORMAL");
+        try {
+          return within("BEGIN IMMEDIATE", body);
+        } finally {
+          db.exec("PRAGMA synchronous = FULL");
+        }
+      }),
+    close() {
+      if (open) db.close();
+      open = false;
+    },
+  };
+}

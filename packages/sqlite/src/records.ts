@@ -1,0 +1,80 @@
+import { keyConflict, type ApplicationRecord, type FoldedWrite, type Key, type Mask, type Tracked } from "@trueup/spec";
+import type { Database } from "./database.ts";
+
+/** State and inventory of applications. The writing methods run within a transaction of the caller's. */
+export interface Records {
+  read(application: string): ApplicationRecord;
+  list(): string[];
+  /** What the write gives up. For all applications before any `put`: a handover stands in one write. */
+  remove(write: FoldedWrite): void;
+  /** Throws `CONFLICT` where a key is another application's. */
+  put(write: FoldedWrite): void;
+}
+
+export function createRecords(db: Database): Records {
+  const state = db.prepare("SELECT state FROM application WHERE name = ?");
+  const rows = db.prepare("SELECT tracked, mask FROM inventory WHERE application = ? ORDER BY id");
+  const names = db.prepare("SELECT name FROM application ORDER BY name");
+  const add = db.prepare("INSERT INTO application (name, state) VALUES (?, '{}') ON CONFLICT (name) DO NOTHING");
+  const setState = db.prepare(`
+    INSERT INTO application (name, state) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET state = excluded.state`);
+  const forget = db.prepare("DELETE FROM application WHERE name = ?");
+  const track = db.prepare(`
+    INSERT INTO inventory (key, application, tracked, mask) VALUES (?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET tracked = excluded.tracked, mask = excluded.mask
+    WHERE application = excluded.application`);
+  const holder = db.prepare("SELECT application FROM inventory WHERE key = ?");
+  const untrack = db.prepare("DELETE FROM inventory WHERE application = ? AND key = ?");
+  const untrackAll = db.prepare("DELETE FROM inventory WHERE application = ?");
+
+  return {
+    read(application) {
+      return db.snapshot(() => ({
+        application,
+        state: JSON.parse((state.get(application) as { state: string } | undefined)?.state ?? "{}"),
+        inventory: parseRows(rows.all(application) as unknown as Row[]),
+      }));
+    },
+    list: () => db.run(() => names.all().map(({ name }) => name as string)),
+    remove(write) {
+      for (const key of write.untracked) untrack.run(write.application, key);
+      if (!write.forget) return;
+      untrackAll.run(write.application);
+      forget.run(write.application);
+    },
+    put({ application, tracked, state }) {
+      if (state !== undefined) setState.run(application, JSON.stringify(state));
+      else if (tracked.size > 0) add.run(application);
+      for (const [key, { mask, ...rest }] of tracked) {
+        const text = mask === undefined ? null : JSON.stringify(mask);
+        if (track.run(key, application, JSON.stringify(rest), text).changes === 1) continue;
+        throw keyConflict(key, application, holder.get(key)!["application"] as string);
+      }
+    },
+  };
+}
+
+interface Row {
+  tracked: string;
+  mask: string | null;
+}
+
+/** Equal masks become one object: thousands of rows have a handful of shapes. */
+function parseRows(rows: readonly Row[]): Map<Key, Tracked> {
+  const masks = new Map<string, Mask>();
+  const inventory = new Map<Key, Tracked>();
+  for (const { tracked, mask: text } of rows) {
+    const row = JSON.parse(tracked) as Tracked;
+    if (text === null) {
+      inventory.set(row.key, row);
+      continue;
+    }
+    let mask = masks.get(text);
+    if (mask === undefined) {
+      mask = JSON.parse(text) as Mask;
+      masks.set(text, mask);
+    }
+    inventory.set(row.key, { ...row, mask });
+  }
+  return inventory;
+}
