@@ -1,0 +1,55 @@
+import { fileURLToPath } from "node:url";
+import { TrueUpError, type Source } from "@trueup/spec";
+import { lazySource } from "./lazy-source.ts";
+import { limitsOf, type CredentialsCallback, type GitLimits } from "./options.ts";
+import { displayUrl } from "./redact.ts";
+import { parseRef, type RefOption } from "./ref.ts";
+
+export interface GitOptions {
+  /** `https://…`, `http://…`, `file:…`, or the path of a repository on this machine. */
+  readonly url: string;
+  /** Default: `HEAD`, the repository's default branch. */
+  readonly ref?: RefOption;
+  /** Default: the URL without user and password. */
+  readonly name?: string;
+  /** Asked when a server wants to know who is there. A user and password in the URL count as its first answer. */
+  readonly credentials?: CredentialsCallback;
+  /** Lets credentials go over `http:` to other machines. Default false. */
+  readonly insecure?: boolean;
+  /** Where fetched objects are kept; `false`: in memory. Default: the user's cache directory, or memory where that cannot be written. */
+  readonly cacheDir?: string | false;
+  readonly limits?: Partial<GitLimits>;
+}
+
+/**
+ * A Git repository as a source. Nothing is read, and no library loaded, before the first call. Throws `INVALID` for options
+ * that cannot be right.
+ */
+export function git(options: GitOptions): Source {
+  const wanted = parseRef(options.ref);
+  const limits = limitsOf(options.limits);
+  const path = localPath(options.url);
+  const name = options.name ?? displayUrl(options.url);
+  if (path !== undefined) {
+    return lazySource(name, async () =>
+      (await import("./local-source.ts")).localSource({ name, path, wanted, limits }),
+    );
+  }
+  return lazySource(name, async () =>
+    (await import("./remote-source.ts")).remoteSource({ ...options, name, wanted, limits }),
+  );
+}
+
+/** Undefined for an address that a protocol leads to. */
+function localPath(url: string): string | undefined {
+  if (url === "") throw new TrueUpError("INVALID", "url is empty");
+  if (/^https?:\/\//i.test(url)) {
+    if (!URL.canParse(url)) throw new TrueUpError("INVALID", "url is not a valid URL");
+    return undefined;
+  }
+  if (/^file:/i.test(url)) return fileURLToPath(url);
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]+):\/\//.exec(url)?.[1];
+  if (scheme !== undefined) throw new TrueUpError("UNSUPPORTED", `url: ${scheme}: is not supported`);
+  if (/^[^/\\@:]+@[^/\\@:]+:/.test(url)) throw new TrueUpError("UNSUPPORTED", "url: ssh addresses are not supported");
+  return url;
+}

@@ -1,0 +1,252 @@
+import { isTrueUpError, TrueUpError } from "@trueup/spec";
+import type { GitAuth } from "isomorphic-git";
+import { createHttpClient, Redirected, type Budget } from "./http.ts";
+import type { Credentials, CredentialsCallback, GitLimits } from "./options.ts";
+import { displayUrl, Redactor } from "./redact.ts";
+import type { ListedRef } from "./ref.ts";
+import {
+  checkAdvertisement,
+  fetchRequestV1,
+  fetchRequestV2,
+  lsRefsRequest,
+  parseFetchV1,
+  parseFetchV2,
+  parseLsRefs,
+  refsOfAdvertisement,
+  type FetchAnswer,
+  type FetchRequest,
+} from "./upload-pack.ts";
+
+/** A repository behind a protocol. */
+export interface Remote {
+  /** The refs whose names begin with a prefix; more may come. Whole, or an error. */
+  list(prefixes: readonly string[], signal?: AbortSignal): Promise<readonly ListedRef[]>;
+  fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchAnswer>;
+  close(): void;
+}
+
+export interface RemoteOptions {
+  readonly url: string;
+  readonly limits: GitLimits;
+  readonly credentials?: CredentialsCallback;
+  /** Lets credentials go over `http:` to hosts other than this one. */
+  readonly insecure?: boolean;
+}
+
+/** What isomorphic-git's `discover` answers. */
+type Discovered =
+  | { protocolVersion: 2; capabilities2: Record<string, string | true>; auth: GitAuth }
+  | {
+      protocolVersion?: 1;
+      capabilities: Set<string>;
+      refs: Map<string, string>;
+      symrefs: Map<string, string>;
+      auth: GitAuth;
+    };
+
+interface Session {
+  /** Where the server led us. */
+  readonly url: string;
+  readonly answer: Discovered;
+}
+
+const SERVICE = "git-upload-pack";
+const MAX_REDIRECTS = 3;
+
+/** http and https, on isomorphic-git's transport and authentication. */
+export function httpRemote(options: RemoteOptions): Remote {
+  const { limits } = options;
+  const { url, userinfo } = splitUserinfo(options.url);
+  const http = createHttpClient();
+  const redactor = new Redactor();
+  const listBudget: Budget = { ms: limits.listMs, bytes: limits.listBytes };
+  const fetchBudget: Budget = { ms: limits.fetchMs, bytes: limits.packBytes };
+  // Kept where the protocol is 2: it holds what the server can do, and no refs.
+  let session: Session | undefined;
+
+  async function credentials(attempt: number, signal?: AbortSignal): Promise<GitAuth> {
+    const given =
+      options.credentials === undefined ? (attempt === 1 ? userinfo : undefined) : await ask(attempt, signal);
+    if (given === undefined) return { cancel: true };
+    if (options.insecure !== true && !isSafe(new URL(url))) {
+      throw new TrueUpError(
+        "INVALID",
+        "credentials are only sent over https, or over http to this machine; `insecure: true` lifts that",
+      );
+    }
+    redactor.add(given);
+    return "headers" in given ? { headers: { ...given.headers } } : { ...given };
+  }
+
+  async function ask(attempt: number, signal?: AbortSignal): Promise<Credentials | undefined> {
+    try {
+      return await options.credentials?.({ url: displayUrl(url), attempt, ...(signal && { signal }) });
+    } catch (error) {
+      if (isTrueUpError(error)) throw error;
+      // Its message may hold what must not be logged.
+      throw new TrueUpError(
+        "UNAVAILABLE",
+        `the credentials callback failed (${error instanceof Error ? error.name : typeof error})`,
+      );
+    }
+  }
+
+  async function discover(signal?: AbortSignal): Promise<Session> {
+    const { GitRemoteHTTP } = await import("isomorphic-git/managers");
+    let from = url;
+    for (let redirects = 0; ; redirects++) {
+      let attempt = 0;
+      try {
+        const answer = (await GitRemoteHTTP.discover({
+          http: http.within(listBudget, signal, checkAdvertisement),
+          onAuth: () => credentials(++attempt, signal),
+          onAuthFailure: () => (attempt < 2 ? credentials(++attempt, signal) : { cancel: true }),
+          service: SERVICE,
+          url: from,
+          headers: {},
+          protocolVersion: 2,
+        })) as Discovered;
+        requireSha1(answer);
+        return { url: from, answer };
+      } catch (error) {
+        if (!(error instanceof Redirected)) throw error;
+        if (redirects >= MAX_REDIRECTS)
+          throw new TrueUpError("FORBIDDEN", `the server redirects over ${MAX_REDIRECTS} times`);
+        from = followRedirect(from, error.location);
+      }
+    }
+  }
+
+  async function post(to: Session, body: string, budget: Budget, signal?: AbortSignal): Promise<Buffer> {
+    const { GitRemoteHTTP } = await import("isomorphic-git/managers");
+    const response = await GitRemoteHTTP.connect({
+      http: http.within(budget, signal),
+      service: SERVICE,
+      url: to.url,
+      auth: to.answer.auth,
+      headers: to.answer.protocolVersion === 2 ? { "Git-Protocol": "version=2" } : {},
+      body: [Buffer.from(body)],
+    });
+    return (response.body as unknown as [Buffer])[0];
+  }
+
+  /** With the session that is kept; once more with a new one where the server no longer takes it. */
+  async function withSession<T>(signal: AbortSignal | undefined, use: (session: Session) => Promise<T>): Promise<T> {
+    const kept = session;
+    try {
+      if (kept !== undefined) {
+        try {
+          return await use(kept);
+        } catch (error) {
+          if (!isUnauthorized(error)) throw error;
+          session = undefined;
+        }
+      }
+      const fresh = await discover(signal);
+      if (fresh.answer.protocolVersion === 2) session = fresh;
+      return await use(fresh);
+    } catch (error) {
+      throw explain(error);
+    }
+  }
+
+  /** Whatever went wrong as one of our errors, with the repository's name and without secrets. */
+  function explain(error: unknown): TrueUpError {
+    const from = isTrueUpError(error) ? error : foreign(error);
+    return new TrueUpError(from.code, redactor.redact(`${displayUrl(url)}: ${from.message}`), {
+      retryable: from.retryable,
+      ...(from.retryAfterMs !== undefined && { retryAfterMs: from.retryAfterMs }),
+    });
+  }
+
+  return {
+    list: (prefixes, signal) =>
+      withSession(signal, async (session) => {
+        const { answer } = session;
+        if (answer.protocolVersion !== 2) return refsOfAdvertisement(answer.refs, answer.symrefs);
+        return parseLsRefs(await post(session, lsRefsRequest(prefixes), listBudget, signal));
+      }),
+    fetch: (request, signal) =>
+      withSession(signal, async (session) => {
+        const { answer } = session;
+        if (answer.protocolVersion === 2) {
+          return parseFetchV2(await post(session, fetchRequestV2(request), fetchBudget, signal));
+        }
+        const body = fetchRequestV1(request, answer.capabilities);
+        return parseFetchV1(await post(session, body, fetchBudget, signal), request);
+      }),
+    close() {
+      session = undefined;
+      http.close();
+    },
+  };
+}
+
+/** isomorphic-git's errors hold the server's answer in `data`: only their code and status get out. */
+function foreign(error: unknown): TrueUpError {
+  const { code, data } = error as { code?: string; data?: { statusCode?: number } };
+  if (code === "UserCanceledError" || data?.statusCode === 401 || data?.statusCode === 203) {
+    return new TrueUpError("FORBIDDEN", "the server asks for credentials, and took none that it was given");
+  }
+  if (code === "SmartHttpError" || code === "ParseError" || code === "EmptyServerResponseError") {
+    return new TrueUpError("UNAVAILABLE", "what answers there is no Git server that speaks the smart protocol");
+  }
+  return new TrueUpError(
+    "INTERNAL",
+    `isomorphic-git failed (${code ?? (error instanceof Error ? error.name : typeof error)})`,
+  );
+}
+
+function isUnauthorized(error: unknown): boolean {
+  return (error as { data?: { statusCode?: number } }).data?.statusCode === 401;
+}
+
+function requireSha1(answer: Discovered): void {
+  const format =
+    answer.protocolVersion === 2
+      ? answer.capabilities2["object-format"]
+      : [...answer.capabilities].find((name) => name.startsWith("object-format="))?.slice(14);
+  if (format !== undefined && format !== "sha1") {
+    throw new TrueUpError("UNSUPPORTED", `the repository's object format is ${String(format)}, not sha1`);
+  }
+}
+
+/** Only within the same host and never from https to http, as a credential or a secret network is at stake. Throws `FORBIDDEN`. */
+export function followRedirect(from: string, location: string): string {
+  const suffix = `/info/refs?service=${SERVICE}`;
+  const before = new URL(from);
+  let to: URL;
+  try {
+    to = new URL(location, from + suffix);
+  } catch {
+    throw new TrueUpError("FORBIDDEN", "the server redirects to nowhere");
+  }
+  const sameHost = to.hostname === before.hostname && (to.port === before.port || to.protocol !== before.protocol);
+  const upgraded = before.protocol === "http:" && to.protocol === "https:";
+  if (!sameHost || (to.protocol !== before.protocol && !upgraded)) {
+    throw new TrueUpError(
+      "FORBIDDEN",
+      `the server redirects to ${to.protocol}//${to.host}, which is not followed: name that URL instead`,
+    );
+  }
+  if (!to.href.endsWith(suffix))
+    throw new TrueUpError("FORBIDDEN", "the server redirects to something that is no repository");
+  to.username = "";
+  to.password = "";
+  return to.href.slice(0, -suffix.length);
+}
+
+function splitUserinfo(given: string): { url: string; userinfo?: Credentials } {
+  const parsed = new URL(given);
+  const { username, password } = parsed;
+  parsed.username = "";
+  parsed.password = "";
+  parsed.hash = "";
+  const url = parsed.href.replace(/\/+$/, "");
+  if (username === "" && password === "") return { url };
+  return { url, userinfo: { username: decodeURIComponent(username), password: decodeURIComponent(password) } };
+}
+
+function isSafe(url: URL): boolean {
+  return url.protocol === "https:" || /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
+}
