@@ -88,6 +88,10 @@ export async function claim(store: Store, application: string, ttlMs = 60_000): 
 export const write = (store: Store, lease: Lease, ...rows: RowChange[]): Promise<void> =>
   store.write([{ application: lease.application, lease, rows }]);
 
+/** Pairs of a key and something, in the order of the keys: implementations may keep their own. */
+export const byKey = <T>(pairs: Iterable<readonly [string, T]>): (readonly [string, T])[] =>
+  [...pairs].toSorted(([a], [b]) => (a < b ? -1 : 1));
+
 /** The inventory as plain data, by name. */
 export async function inventoryOf(store: Store, application: string): Promise<Record<string, Tracked>> {
   const { inventory } = await store.read(application);

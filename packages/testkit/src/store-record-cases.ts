@@ -3,6 +3,7 @@ import type { ApplicationState, Tracked } from "@trueup/spec";
 import type { Case } from "./case.ts";
 import {
   applicationsOf,
+  byKey,
   claim,
   entry,
   inventoryOf,
@@ -71,11 +72,11 @@ export function recordCases(harness: StoreHarness): readonly Case[] {
         assert.equal(application, "team/web");
         assert.deepEqual(state, STATE);
         assert.deepEqual(
-          [...inventory].toSorted(),
-          [
+          byKey(inventory),
+          byKey([
             [bare.key, bare],
             [ROW.key, ROW],
-          ].toSorted(),
+          ]),
         );
         assert.deepEqual(inventory.get(ROW.key), ROW);
         assert.equal(inventory.has(bare.key), true);
@@ -181,15 +182,15 @@ export function recordCases(harness: StoreHarness): readonly Case[] {
       await write(store, lease, track("a", { wave: 2 }), track("b", { wave: 2 }), untrack("d"));
 
       const pairs = before.map((row) => [row.key, row]);
-      assert.deepEqual([...walked, ...walk].toSorted(), pairs, "a walk that had begun");
+      assert.deepEqual(byKey([...walked, ...walk]), pairs, "a walk that had begun");
       for (const seen of [inventory, untouched.inventory]) {
         assert.equal(seen.size, 3);
         assert.deepEqual(seen.get(key("a")), tracked("a"));
         assert.equal(seen.has(key("b")), true);
         assert.equal(seen.has(key("d")), false);
         assert.equal(seen.get(key("d")), undefined);
-        assert.deepEqual([...seen].toSorted(), pairs);
-        assert.deepEqual([...seen.entries()].toSorted(), pairs);
+        assert.deepEqual(byKey(seen), pairs);
+        assert.deepEqual(byKey(seen.entries()), pairs);
         assert.deepEqual(
           [...seen.keys()].toSorted(),
           before.map((row) => row.key),
@@ -198,12 +199,12 @@ export function recordCases(harness: StoreHarness): readonly Case[] {
           Array.from(seen.values(), (row) => row.key).toSorted(),
           before.map((row) => row.key),
         );
-        const each: unknown[] = [];
+        const each: [string, Tracked][] = [];
         seen.forEach((row, key, map) => {
           assert.equal(map, seen);
           each.push([key, row]);
         });
-        assert.deepEqual(each.toSorted(), pairs);
+        assert.deepEqual(byKey(each), pairs);
       }
       assert.deepEqual(state, { inputs: "1" });
       assert.deepEqual(await inventoryOf(store, "web"), {
