@@ -1,7 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { Program } from "./binaries.ts";
-import type { Request } from "./request.ts";
-import { created } from "./users.ts";
+import { created, type Request } from "./request.ts";
 
 export interface ControllersInput {
   readonly start: (program: Program, args: readonly string[]) => unknown;

@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { binaries } from "./binaries.ts";
 import { kubectlReader } from "./kubectl.ts";
-import { kubernetes, until } from "./kubernetes.ts";
+import { kubernetes } from "./kubernetes.ts";
+import { until } from "./request.ts";
 import { useKubernetes } from "./vitest.ts";
 
 const APPLY = { contentType: "application/apply-patch+yaml" };

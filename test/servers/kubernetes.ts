@@ -8,9 +8,9 @@ import { binaries, type BinariesOptions, type Program, type Unavailable } from "
 import { startControllers } from "./controllers.ts";
 import { freePorts } from "./ports.ts";
 import { createProcesses, type Processes, type ServerProcess } from "./processes.ts";
-import { createRequests, type KubernetesObject, type Request } from "./request.ts";
+import { created, createRequests, until, type Request } from "./request.ts";
 import { run } from "./run.ts";
-import { ADMIN, created, createTokens, grant, type User, type UserOptions } from "./users.ts";
+import { ADMIN, createTokens, grant, type User, type UserOptions } from "./users.ts";
 
 export interface KubernetesOptions extends BinariesOptions {
   /** Also kube-controller-manager, kube-scheduler, and kwok with one node: Deployments roll out, Jobs complete, namespaces go. */
@@ -249,19 +249,3 @@ async function failIfEnded(servers: readonly ServerProcess[], processes: Process
 }
 
 const tail = (log: string): string => log.trimEnd().split("\n").slice(-15).join("\n");
-
-/** Reads the object until it is as wanted. Throws with its last state after 30 s. */
-export async function until<T = KubernetesObject>(
-  request: Request,
-  path: string,
-  wanted: (object: T) => boolean,
-): Promise<T> {
-  const deadline = Date.now() + 30_000;
-  for (;;) {
-    const { status, body } = await request<T>("GET", path);
-    if (status === 200 && wanted(body)) return body;
-    if (Date.now() > deadline)
-      throw new Error(`${path} is not as wanted after 30 s: ${status} ${JSON.stringify(body)}`);
-    await sleep(50);
-  }
-}

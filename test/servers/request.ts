@@ -1,5 +1,6 @@
 import { Agent, request } from "node:https";
 import type { IncomingHttpHeaders } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** A Kubernetes object or `Status`, as far as tests look into every one of them. */
 export interface KubernetesObject {
@@ -91,5 +92,28 @@ function parse(text: string): unknown {
     return JSON.parse(text);
   } catch {
     return text;
+  }
+}
+
+/** POSTs an object and answers it as stored. Throws where it was not created. */
+export async function created<T = KubernetesObject>(request: Request, path: string, object: unknown): Promise<T> {
+  const { status, body } = await request<T>("POST", path, object);
+  if (status !== 201) throw new Error(`POST ${path}: ${status} ${JSON.stringify(body)}`);
+  return body;
+}
+
+/** Reads the object until it is as wanted. Throws with its last state after 30 s. */
+export async function until<T = KubernetesObject>(
+  request: Request,
+  path: string,
+  wanted: (object: T) => boolean,
+): Promise<T> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const { status, body } = await request<T>("GET", path);
+    if (status === 200 && wanted(body)) return body;
+    if (Date.now() > deadline)
+      throw new Error(`${path} is not as wanted after 30 s: ${status} ${JSON.stringify(body)}`);
+    await sleep(50);
   }
 }

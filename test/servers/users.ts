@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { KubernetesObject, Request } from "./request.ts";
+import { created, type Request } from "./request.ts";
 
 export interface User {
   readonly name: string;
@@ -87,11 +87,4 @@ export async function grant(
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   throw new Error(`the rules bound to ${name} do not take effect: ${JSON.stringify(rules)}`);
-}
-
-/** POSTs an object and answers it as stored. Throws where it was not created. */
-export async function created<T = KubernetesObject>(request: Request, path: string, object: unknown): Promise<T> {
-  const { status, body } = await request<T>("POST", path, object);
-  if (status !== 201) throw new Error(`POST ${path}: ${status} ${JSON.stringify(body)}`);
-  return body;
 }
