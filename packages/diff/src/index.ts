@@ -20,3 +20,7 @@ export { selects } from "./select.ts";
 export { sensitivePointers } from "./sensitive.ts";
 export { threeWay } from "./three-way.ts";
 export type { Merged, ThreeWay } from "./three-way.ts";
+export { formatPlanMarkdown } from "./format/markdown.ts";
+export type { MarkdownOptions } from "./format/markdown.ts";
+export { formatPlan } from "./format/text.ts";
+export type { FormatOptions } from "./format/text.ts";
