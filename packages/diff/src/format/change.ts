@@ -9,7 +9,8 @@ import {
 } from "@trueup/spec";
 import { redact, redactPatch } from "../redact.ts";
 import { SECRET_POINTERS } from "../sensitive.ts";
-import { changeLines, type Line, valueLines } from "./lines.ts";
+import { changeLines } from "./change-lines.ts";
+import { type Line, valueLines } from "./lines.ts";
 import { label } from "./printable.ts";
 
 export type ChangeAction = Change["action"];
@@ -44,12 +45,15 @@ export function bodyLines(change: Change, key: Uint8Array): readonly Line[] {
   const secret = kind === "Secret" && group === "" ? SECRET_POINTERS : SECRET_POINTERS.slice(-1);
   const pointers = [...(change.sensitive ?? []), ...secret];
   const [before, after] = [redact(change.before, pointers, { key }), redact(change.after, pointers, { key })];
-  const lines: Line[] = [];
-  if (before !== undefined && after !== undefined) lines.push(...changeLines(before, after));
-  else if (after !== undefined) lines.push(...valueLines("+", 0, "", after));
-  else if (before !== undefined) lines.push(...valueLines("-", 0, "", before));
-  else lines.push(...patchLines(change.patch ?? [], pointers, key, 0));
-  for (const child of change.children ?? []) lines.push(...childLines(child, pointers, key));
+  const own =
+    before !== undefined && after !== undefined
+      ? changeLines(before, after)
+      : after !== undefined
+        ? valueLines("+", 0, "", after)
+        : before !== undefined
+          ? valueLines("-", 0, "", before)
+          : patchLines(change.patch ?? [], pointers, key, 0);
+  const lines = [...own, ...(change.children ?? []).flatMap((child) => childLines(child, pointers, key))];
   if (lines.length <= MAX_LINES) return lines;
   const rest: Line = { sign: "…", depth: 0, text: `${lines.length - MAX_LINES} more lines` };
   return [...lines.slice(0, MAX_LINES), rest];

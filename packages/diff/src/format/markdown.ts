@@ -127,7 +127,7 @@ function code(text: string): string {
 }
 
 function longestTicks(text: string): number {
-  return Math.max(0, ...text.split(/[^`]+/).map((run) => run.length));
+  return text.split(/[^`]+/).reduce((longest, run) => Math.max(longest, run.length), 0);
 }
 
 function html(text: string): string {
