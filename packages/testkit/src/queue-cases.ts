@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Case } from "./case.ts";
-import { applications, gate, mostAtOnce, queueCase, type QueueHarness } from "./queue-harness.ts";
+import { applications, mostAtOnce, queueCase, type QueueHarness } from "./queue-harness.ts";
 import { queueStopCases } from "./queue-stop-cases.ts";
 import { queueTimeCases } from "./queue-time-cases.ts";
 
@@ -52,7 +52,7 @@ function handingOutCases(harness: QueueHarness): readonly Case[] {
     queueCase(
       harness,
       "queue: marks during a run make one more, after it",
-      async ({ queue, runs, start, begun, settled }) => {
+      async ({ queue, gate, runs, start, begun, settled }) => {
         const first = gate();
         await start(() => (runs.length === 1 ? first.opened : Promise.resolve()));
         await queue.mark("web", { trigger: "one" });
@@ -79,7 +79,7 @@ function handingOutCases(harness: QueueHarness): readonly Case[] {
         assert.equal(mostAtOnce(runs), 1);
       },
     ),
-    queueCase(harness, "queue: applications run side by side", async ({ queue, start, begun, settled }) => {
+    queueCase(harness, "queue: applications run side by side", async ({ queue, gate, start, begun, settled }) => {
       const all = gate();
       await start(() => all.opened);
       for (const application of ["a", "b", "c", "d"]) await queue.mark(application);
@@ -114,7 +114,7 @@ function handingOutCases(harness: QueueHarness): readonly Case[] {
     queueCase(
       harness,
       "queue: a handler that fails is reported, and run again only when it is marked",
-      async ({ queue, runs, errors, start, begun, settled }) => {
+      async ({ queue, gate, runs, errors, start, begun, settled }) => {
         const more = gate();
         const failure = new Error("no");
         await start(async ({ application }) => {

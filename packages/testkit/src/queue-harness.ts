@@ -6,9 +6,11 @@ import type { Case } from "./case.ts";
 /** What the queue cases need of an implementation. */
 export interface QueueHarness {
   /** A new queue: nothing is marked, nothing runs. `onError` is told what handlers threw. */
-  create(options: { readonly concurrency: number; onError(error: unknown): void }): Promise<Queue>;
+  create(options: { readonly concurrency: number; readonly onError: (error: unknown) => void }): Promise<Queue>;
   /** After so long without a sign of a run, none is taken to come. Default 50. */
   readonly settleMs?: number;
+  /** After so long a run that is due is taken to be lost. Default 4,000. */
+  readonly timeoutMs?: number;
 }
 
 /** A queue with a handler that keeps a log and runs until it is told to end. */
@@ -19,11 +21,13 @@ export interface Bench {
   readonly runs: readonly Run[];
   readonly errors: readonly unknown[];
   /** Starts handing out to `handler`; without one, runs end at once. */
-  start(handler?: (mark: Mark) => Promise<void>): Promise<Stop>;
+  readonly start: (handler?: (mark: Mark) => Promise<void>) => Promise<Stop>;
+  /** Something for a handler to wait for; opened at the latest when the case ends. */
+  readonly gate: () => Gate;
   /** Resolves once so many runs have begun. */
-  begun(count: number): Promise<void>;
+  readonly begun: (count: number) => Promise<void>;
   /** Resolves once so many runs have ended and no other has begun for a while; fails where there were more. */
-  settled(count: number): Promise<void>;
+  readonly settled: (count: number) => Promise<void>;
 }
 
 export interface Run {
@@ -36,12 +40,7 @@ export interface Run {
 /** A promise, and what fulfils it. */
 export interface Gate {
   readonly opened: Promise<void>;
-  open(): void;
-}
-
-export function gate(): Gate {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  return { opened: promise, open: resolve };
+  readonly open: () => void;
 }
 
 export function queueCase(
@@ -50,17 +49,18 @@ export function queueCase(
   body: (bench: Bench) => Promise<void>,
   concurrency = 4,
 ): Case {
-  const { settleMs = 50 } = harness;
+  const { settleMs = 50, timeoutMs = 4_000 } = harness;
   return {
     name,
     async run() {
       const runs: Run[] = [];
       const errors: unknown[] = [];
       const stops: Stop[] = [];
+      const gates: Gate[] = [];
       const queue = await harness.create({ concurrency, onError: (error) => errors.push(error) });
 
       async function until(what: string, condition: () => boolean): Promise<void> {
-        const deadline = performance.now() + 4_000;
+        const deadline = performance.now() + timeoutMs;
         while (!condition()) {
           assert.ok(performance.now() < deadline, `${what}: only ${format(runs)}`);
           await sleep(2);
@@ -88,6 +88,12 @@ export function queueCase(
             stops.push(stop);
             return stop;
           },
+          gate() {
+            const { promise, resolve } = Promise.withResolvers<void>();
+            const gate = { opened: promise, open: resolve };
+            gates.push(gate);
+            return gate;
+          },
           begun,
           async settled(count) {
             await until(`${count} runs ended`, () => ended() >= count);
@@ -96,6 +102,7 @@ export function queueCase(
           },
         });
       } finally {
+        for (const gate of gates) gate.open();
         await Promise.all(stops.map((stop) => stop()));
         await queue.close?.();
       }

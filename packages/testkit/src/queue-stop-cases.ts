@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Case } from "./case.ts";
-import { applications, gate, queueCase, type QueueHarness } from "./queue-harness.ts";
+import { applications, queueCase, type QueueHarness } from "./queue-harness.ts";
 
 export function queueStopCases(harness: QueueHarness): readonly Case[] {
   return [
     queueCase(
       harness,
       "stop: tells the runs under way, waits for them, and begins no other",
-      async ({ queue, runs, start, begun }) => {
+      async ({ queue, gate, runs, start, begun }) => {
         const end = gate();
         const stop = await start(() => end.opened);
         for (const application of ["a", "b", "c", "d", "waiting"]) await queue.mark(application);
@@ -33,7 +33,7 @@ export function queueStopCases(harness: QueueHarness): readonly Case[] {
     queueCase(
       harness,
       "stop: what was marked is kept for the next start",
-      async ({ queue, runs, start, begun, settled, settleMs }) => {
+      async ({ queue, gate, runs, start, begun, settled, settleMs }) => {
         const end = gate();
         const stop = await start(() => end.opened);
         for (const application of ["a", "b", "c", "d", "e"]) await queue.mark(application);
@@ -57,7 +57,7 @@ export function queueStopCases(harness: QueueHarness): readonly Case[] {
     queueCase(
       harness,
       "stop: a run that outlasts it is not joined by another of its application",
-      async ({ queue, runs, start, begun, settled }) => {
+      async ({ queue, gate, runs, start, begun, settled }) => {
         const end = gate();
         const stop = await start(() => (runs.length === 1 ? end.opened : Promise.resolve()));
         await queue.mark("web");
@@ -90,7 +90,7 @@ export function queueStopCases(harness: QueueHarness): readonly Case[] {
     queueCase(
       harness,
       "close: waits for the runs under way, and begins no other",
-      async ({ queue, runs, start, begun }) => {
+      async ({ queue, gate, runs, start, begun }) => {
         if (queue.close === undefined) return;
         const end = gate();
         await start(() => end.opened);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Case } from "./case.ts";
-import { gate, queueCase, type QueueHarness } from "./queue-harness.ts";
+import { queueCase, type QueueHarness } from "./queue-harness.ts";
 
 /** Long enough to be told from "at once" on a busy machine. */
 const DELAY = 400;
@@ -51,7 +51,7 @@ export function queueTimeCases(harness: QueueHarness): readonly Case[] {
     queueCase(
       harness,
       "delay: counts from the mark, also during a run and before the start",
-      async ({ queue, runs, start, begun, settled }) => {
+      async ({ queue, gate, runs, start, begun, settled }) => {
         const at = performance.now();
         await queue.mark("early", { delayMs: DELAY });
         const first = gate();
@@ -67,16 +67,20 @@ export function queueTimeCases(harness: QueueHarness): readonly Case[] {
         for (const run of runs.slice(1)) assert.ok(run.began - at >= DELAY, `after ${run.began - at} ms of ${DELAY}`);
       },
     ),
-    queueCase(harness, "delay: an earlier mark during a run wins", async ({ queue, runs, start, begun, settled }) => {
-      const first = gate();
-      await start(() => (runs.length === 1 ? first.opened : Promise.resolve()));
-      await queue.mark("web");
-      await begun(1);
-      await queue.mark("web", { delayMs: 60_000, trigger: "later" });
-      await queue.mark("web", { trigger: "now" });
-      first.open();
-      await settled(2);
-      assert.equal(runs[1]!.mark.trigger, "later");
-    }),
+    queueCase(
+      harness,
+      "delay: an earlier mark during a run wins",
+      async ({ queue, gate, runs, start, begun, settled }) => {
+        const first = gate();
+        await start(() => (runs.length === 1 ? first.opened : Promise.resolve()));
+        await queue.mark("web");
+        await begun(1);
+        await queue.mark("web", { delayMs: 60_000, trigger: "later" });
+        await queue.mark("web", { trigger: "now" });
+        first.open();
+        await settled(2);
+        assert.equal(runs[1]!.mark.trigger, "later");
+      },
+    ),
   ];
 }
