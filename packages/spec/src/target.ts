@@ -1,8 +1,9 @@
+import type { IgnoreRule } from "./application.ts";
 import type { CallOptions } from "./source.ts";
 import type { TrueUpError } from "./errors.ts";
 import type { Key, Owner, Ref } from "./identity.ts";
 import type { Json, JsonObject, JsonPatch } from "./json.ts";
-import type { Declared, Health, Live, Mask } from "./manifest.ts";
+import type { Declared, Health, Live, Manifest, Mask } from "./manifest.ts";
 import type { Lease } from "./store.ts";
 
 /** The target's own memory of an object: identifiers, tokens, provider state. Sealed at rest. */
@@ -19,12 +20,14 @@ export interface Tracked {
   readonly wave?: number;
   /** What is ours of it. Absent until the first apply was confirmed. */
   readonly mask?: Mask;
-  /** Digest of the value under `mask` as the target stored it. */
+  /** Keyed digest of the value under `mask` as the target stored it (`CallContext.fingerprint`). */
   readonly expected?: string;
-  /** `Declared.digest` of what was last applied and confirmed. */
+  /** Keyed digest of the `Declared.digest` that was last applied and confirmed. */
   readonly applied?: string;
   /** `disabled` or `confirm`, as its `trueup.dev/prune` annotation said when it was applied. */
   readonly prune?: "disabled" | "confirm";
+  /** The run that last wrote it. */
+  readonly run?: string;
   readonly state?: TargetState;
 }
 
@@ -77,6 +80,10 @@ export interface Impersonation {
 export interface CallContext extends CallOptions {
   readonly application: string;
   readonly owner: Owner;
+  /** What of live objects is left alone; a target that writes whole objects keeps it (`keepIgnored` of @trueup/diff). */
+  readonly ignore?: readonly IgnoreRule[];
+  /** Keyed digest of the value under a mask: what `Tracked.expected` holds, for targets that answer `settled`. */
+  fingerprint(manifest: Manifest, mask: Mask): string;
   /** Where the target knows identities of its own: whose rights to use. A shared cache never shows an application what `as` may not read. */
   readonly as?: Impersonation;
 }

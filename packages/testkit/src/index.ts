@@ -25,3 +25,5 @@ export { sourceCases } from "./source-cases.ts";
 export type { SourceFiles, SourceHarness, SourcePlace } from "./source-cases.ts";
 export { queueCases } from "./queue-cases.ts";
 export type { QueueHarness } from "./queue-harness.ts";
+export { memorySource, memoryTree } from "./memory-source.ts";
+export type { MemorySource, MemorySourceOptions, SourceFileMap } from "./memory-source.ts";

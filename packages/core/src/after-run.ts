@@ -1,0 +1,44 @@
+import type { Application } from "@trueup/spec";
+import type { RunResult } from "./run.ts";
+
+export interface NextMark {
+  readonly trigger: string;
+  readonly delayMs: number;
+}
+
+export interface AfterRunOptions {
+  readonly application: Application;
+  readonly result: RunResult;
+  /** Runs that failed in a row, this one included. */
+  readonly failures: number;
+  /** Every target of the application is watched. */
+  readonly watched: boolean;
+  readonly leaseMs: number;
+  /** From 0 to 1: spreads what would otherwise come all at once. */
+  readonly jitter: number;
+}
+
+/** When an application wants its next run without anybody asking. Pure. */
+export function afterRun(options: AfterRunOptions): NextMark | undefined {
+  const { application, result, failures, watched, leaseMs, jitter } = options;
+  if (result.outcome === "elsewhere") return { trigger: "lease", delayMs: leaseMs / 2 + (leaseMs / 2) * jitter };
+  if (result.retryAfterMs !== undefined) return { trigger: "pending", delayMs: result.retryAfterMs };
+  const again: NextMark = {
+    trigger: "interval",
+    delayMs: (application.observeEveryMs ?? 180_000) * (0.9 + 0.2 * jitter),
+  };
+  if (result.outcome === "failed" && result.error?.retryable === true) {
+    const { limit = 5 } = application.retry ?? {};
+    if (failures > limit) return again;
+    return {
+      trigger: "retry",
+      delayMs: Math.max(backoff(application, failures) * (0.9 + 0.2 * jitter), result.error.retryAfterMs ?? 0),
+    };
+  }
+  return watched ? undefined : again;
+}
+
+function backoff({ retry = {} }: Application, failures: number): number {
+  const { delayMs = 1_000, factor = 2, maxDelayMs = 180_000 } = retry;
+  return Math.min(delayMs * factor ** Math.max(failures - 1, 0), maxDelayMs);
+}

@@ -1,0 +1,281 @@
+import {
+  formatKey,
+  parseKey,
+  toTrueUpError,
+  TrueUpError,
+  type Applied,
+  type Application,
+  type ChangeRecord,
+  type Deleted,
+  type Health,
+  type Key,
+  type Lease,
+  type Owner,
+  type RowChange,
+  type TargetState,
+  type Tracked,
+  type WriteContext,
+} from "@trueup/spec";
+import { sleep } from "./call.ts";
+import type { GuardedTarget } from "./guard.ts";
+import type { HealthWaiter } from "./health.ts";
+import type { Keyed } from "./keyed.ts";
+import { isBarrier, type Graph, type Node } from "./order.ts";
+import { callContext, type PlannedItem, type Planning } from "./plan.ts";
+import { rowOf } from "./row.ts";
+import { createStepper, type StepOutcome } from "./stepper.ts";
+
+export interface ApplyOptions {
+  readonly application: Application;
+  readonly planning: Pick<Planning, "changes" | "failures" | "health">;
+  /** The order of creates and updates, and that of deletes. */
+  readonly graph: Graph;
+  readonly deletes: Graph;
+  readonly targets: ReadonlyMap<string, GuardedTarget>;
+  readonly targetNames?: (routed: string) => string | undefined;
+  readonly owner: Owner;
+  readonly keyed: Keyed;
+  readonly lease: Lease;
+  /** Identifies this run in the rows it writes. */
+  readonly run: string;
+  /** Takes result rows; they may be written in groups. */
+  readonly record: (rows: readonly RowChange[]) => void;
+  /** Writes rows that must be on disk before a call goes on. */
+  readonly persist: (rows: readonly RowChange[]) => Promise<void>;
+  readonly health: HealthWaiter;
+  readonly onResult?: (result: ObjectResult) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface ObjectResult {
+  readonly key: Key;
+  readonly record: ChangeRecord;
+  readonly durationMs: number;
+  readonly error?: TrueUpError;
+  /** The row after an apply. */
+  readonly tracked?: Tracked;
+  readonly retryAfterMs?: number;
+}
+
+/** Step 6: makes the changes of a plan, each after what it waits for. Settles when every call has; throws only when writing the inventory fails. */
+export async function apply(options: ApplyOptions): Promise<readonly ObjectResult[]> {
+  const results: ObjectResult[] = [];
+  const onResult = (result: ObjectResult): void => {
+    results.push(result);
+    options.onResult?.(result);
+  };
+  await walk(options, options.graph, (change) => change.action !== "delete", onResult);
+  const failed = results.find(({ record }) => record.outcome !== "done");
+  const unplanned = options.planning.failures.size > 0;
+  // What is pruned may be what a change that failed should have replaced: nothing is lost by waiting.
+  if (failed === undefined && !unplanned)
+    await walk(options, options.deletes, (change) => change.action === "delete", onResult);
+  else skipDeletes(options, failed, onResult);
+  return results;
+}
+
+function skipDeletes(
+  options: ApplyOptions,
+  failed: ObjectResult | undefined,
+  onResult: (result: ObjectResult) => void,
+): void {
+  const [unplanned] = options.planning.failures.keys();
+  const cause = failed?.key ?? unplanned;
+  for (const [key, { change }] of options.planning.changes) {
+    if (change.action !== "delete") continue;
+    onResult(
+      resultOf(
+        key,
+        change,
+        "skipped",
+        0,
+        `not pruned, as ${cause === undefined ? "the run" : formatKey(cause)} failed`,
+      ),
+    );
+  }
+}
+
+async function walk(
+  options: ApplyOptions,
+  graph: Graph,
+  mine: (change: PlannedItem["change"]) => boolean,
+  onResult: (result: ObjectResult) => void,
+): Promise<void> {
+  const { planning, application, signal, lease } = options;
+  const stepper = createStepper(graph);
+  const awaited = new Set([...graph.before.values()].flat());
+  const limit = application.concurrency ?? 16;
+  const queue: Node[] = [];
+  const waiting: Node[] = [];
+  let running = 0;
+  await new Promise<void>((resolve, reject) => {
+    let broken = false;
+    const complete = (node: Node, outcome: StepOutcome): void => {
+      stepper.complete(node, outcome);
+      for (const { node: skipped, because } of stepper.skipped()) {
+        const change = isBarrier(skipped) ? undefined : planning.changes.get(skipped)?.change;
+        if (change === undefined || !mine(change) || isBarrier(skipped)) continue;
+        const why = isBarrier(because) ? because.slice(1) : formatKey(because);
+        onResult(resultOf(skipped, change, "skipped", 0, `waits for ${why}, which failed`));
+      }
+    };
+    const begin = (node: Node): void => {
+      running++;
+      step(node)
+        .then(
+          (outcome) => {
+            running--;
+            complete(node, outcome);
+            pump();
+          },
+          (error: unknown) => {
+            broken = true;
+            reject(error);
+          },
+        )
+        .catch(reject);
+    };
+    const pump = (): void => {
+      if (broken) return;
+      for (let ready = stepper.ready(); ready.length > 0; ready = stepper.ready()) {
+        for (const node of ready) {
+          const planned = isBarrier(node) ? undefined : planning.changes.get(node);
+          if (planned !== undefined && mine(planned.change)) queue.push(node);
+          else if (!isBarrier(node) && planning.failures.has(node)) complete(node, "failed");
+          else if (!isBarrier(node) && awaited.has(node) && isUnhealthy(planning.health.get(node))) waiting.push(node);
+          else complete(node, "done");
+        }
+      }
+      while (running < limit && queue.length > 0) begin(queue.shift()!);
+      for (const node of waiting.splice(0)) begin(node);
+      if (running === 0 && queue.length === 0 && stepper.finished) resolve();
+    };
+    pump();
+  });
+
+  async function step(node: Node): Promise<StepOutcome> {
+    if (isBarrier(node)) return "done";
+    const planned = planning.changes.get(node);
+    if (planned === undefined || !mine(planned.change)) {
+      return (await options.health.wait(node, signal)).status === "healthy" ? "done" : "failed";
+    }
+    const startedAt = performance.now();
+    try {
+      guardLease(lease, signal);
+      const { record, tracked, retryAfterMs, health } = await carryOut(options, graph, planned);
+      const more = { ...(tracked && { tracked }), ...(retryAfterMs !== undefined && { retryAfterMs }) };
+      onResult({ key: node, record, durationMs: performance.now() - startedAt, ...more });
+      if (record.outcome === "pending") return "failed";
+      if (!awaited.has(node) || !isUnhealthy(health)) return "done";
+      return (await options.health.wait(node, signal)).status === "healthy" ? "done" : "failed";
+    } catch (thrown) {
+      const error = toTrueUpError(thrown);
+      const result = resultOf(node, planned.change, "failed", performance.now() - startedAt, error.message);
+      onResult({ ...result, error });
+      return "failed";
+    }
+  }
+}
+
+const isUnhealthy = (health: Health | undefined): boolean =>
+  health !== undefined && health.status !== "healthy" && health.status !== "suspended";
+
+function guardLease(lease: Lease, signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw toTrueUpError(signal.reason, "ABORTED");
+  if (!lease.valid())
+    throw new TrueUpError(
+      "LEASE_LOST",
+      `the lease of application ${lease.application} is lost: nothing more is written`,
+    );
+}
+
+interface CarriedOut {
+  readonly record: ChangeRecord;
+  readonly tracked?: Tracked;
+  readonly retryAfterMs?: number;
+  readonly health?: Health;
+}
+
+async function carryOut(
+  options: ApplyOptions,
+  graph: Graph,
+  { item, planned, seen, change }: PlannedItem,
+): Promise<CarriedOut> {
+  const { key, declared } = item;
+  const target = options.targets.get(targetNameOf(key));
+  if (target === undefined) throw new TrueUpError("UNAVAILABLE", `the target of ${formatKey(key)} is not there`);
+  let row = item.tracked;
+  let state = row?.state;
+  const deadline = performance.now() + (options.application.healthTimeoutMs ?? 300_000);
+  // A stop starts nothing more, but lets the write in flight end: only a lost lease cuts it off.
+  const context: WriteContext = {
+    ...callContext({ ...options, signal: options.lease.signal }, key),
+    lease: options.lease,
+    async checkpoint(next: TargetState) {
+      state = next;
+      row = { ...(row ?? { key, apiVersion: declared?.manifest.apiVersion ?? "", dependsOn: [] }), state: next };
+      await options.persist([{ type: "track", tracked: row }]);
+    },
+  };
+  for (let now = seen; ;) {
+    const current = row === undefined ? item : { ...item, tracked: row };
+    const answer: Applied | Deleted =
+      change.action === "delete"
+        ? await target.delete(row as Tracked, now, context)
+        : await target.apply(current, planned, now, context);
+    if (answer.status === "gone") {
+      options.record([{ type: "untrack", key }]);
+      return { record: recordOf(change, "done") };
+    }
+    if (answer.status === "done") {
+      if (declared === undefined) throw new TrueUpError("INTERNAL", `${target.name} applied what was not declared`);
+      const dependsOn = graph.dependsOn.get(key) ?? [];
+      const { live, mask } = answer;
+      const tracked = rowOf({
+        ...options,
+        key,
+        declared,
+        live,
+        mask,
+        state: answer.state ?? state,
+        before: row,
+        dependsOn,
+      });
+      options.record([{ type: "track", tracked }]);
+      const health = target.target.health?.(live) ?? { status: "healthy" as const };
+      options.health.report(key, health);
+      return { record: recordOf(change, "done"), tracked, health };
+    }
+    if (answer.state !== undefined) await context.checkpoint(answer.state);
+    if (performance.now() + answer.retryAfterMs > deadline) {
+      return { record: recordOf(change, "pending", "the target still works on it"), retryAfterMs: answer.retryAfterMs };
+    }
+    await sleep(answer.retryAfterMs, options.signal);
+    guardLease(options.lease, options.signal);
+    const again = (await target.observe([row === undefined ? item : { ...item, tracked: row }], context)).get(key);
+    if (again === undefined || again.status === "unknown") {
+      throw again?.error ?? new TrueUpError("UNAVAILABLE", `${formatKey(key)} could not be read again`);
+    }
+    now = again;
+  }
+}
+
+const targetNameOf = (key: Key): string => parseKey(key).target;
+
+const recordOf = (change: PlannedItem["change"], outcome: ChangeRecord["outcome"], message?: string): ChangeRecord => ({
+  key: change.key,
+  action: change.action,
+  reason: change.reason,
+  outcome,
+  ...(message !== undefined && { message }),
+});
+
+function resultOf(
+  key: Key,
+  change: PlannedItem["change"],
+  outcome: ChangeRecord["outcome"],
+  durationMs: number,
+  message: string,
+): ObjectResult {
+  return { key, record: recordOf(change, outcome, message), durationMs };
+}

@@ -1,0 +1,358 @@
+import { randomUUID } from "node:crypto";
+import { toTrueUpError, TrueUpError, type Health, type Lease, type RowChange } from "@trueup/spec";
+import type { ApplyOptions, ObjectResult } from "./apply.ts";
+import type { ControllerEvent, StepName, Untimed } from "./events.ts";
+import type { GateOptions } from "./gate.ts";
+import { worst } from "./health.ts";
+import { interrupted, type IntentOptions } from "./intent.ts";
+import { createJournal, type Journal } from "./journal.ts";
+import type { Graph } from "./order.ts";
+import type { planRun } from "./plan-run.ts";
+import { record, type Begun, type Ending } from "./record.ts";
+import type { RenderedApplication } from "./render.ts";
+import type { Resolved } from "./resolve.ts";
+import type { RunResult } from "./run.ts";
+import { applyRows, type Engine, type Runtime } from "./runtime.ts";
+import { targetsOf } from "./select.ts";
+import type { VerifyOptions } from "./verify.ts";
+
+export interface RunOptions {
+  readonly trigger: string;
+  /** A stop: nothing more is started, what is in flight ends. */
+  readonly signal: AbortSignal;
+}
+
+type RunPlanning = Awaited<ReturnType<typeof planRun>>;
+
+/** Whether this run has nothing to do: same inputs, the last run ended well, and every target is seen and undisturbed. */
+export function isSettled(engine: Engine, runtime: Runtime, resolved: Resolved): boolean {
+  const { status, application, record } = runtime;
+  if (!resolved.sameInputs || runtime.removing || runtime.dirty.size > 0) return false;
+  if (status.lastRun?.outcome !== "succeeded" || status.failures > 0 || record?.state.intent !== undefined)
+    return false;
+  return targetsOf(application).every((routed) => {
+    const name = engine.targets[routed]?.name ?? routed;
+    return engine.sees(name) && runtime.observed.has(name);
+  });
+}
+
+/** What surrounds the eight steps: their timing and events, the lease, the journal, and how a run ends. */
+export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: stop }: RunOptions) {
+  const application = runtime.application.name;
+  const run = randomUUID();
+  const startedAt = engine.now();
+  const startedTick = performance.now();
+  const superseded = new AbortController();
+  const broken = new AbortController();
+  let lease: Lease | undefined;
+  let renewal: NodeJS.Timeout | undefined;
+  let journal: Journal | undefined;
+  let resolved: Resolved | undefined;
+  let planning: RunPlanning | undefined;
+  let rendered: RenderedApplication | undefined;
+  let results: readonly ObjectResult[] = [];
+  let approval: Ending["approval"];
+  let ended = false;
+  let through = 0;
+  runtime.superseded = superseded;
+  runtime.status.phase = "running";
+
+  const emit = (event: Untimed<ControllerEvent>): void => engine.emit(event);
+  emit({ type: "run-started", application, run, trigger });
+  const signal = AbortSignal.any([stop, broken.signal]);
+
+  const journalOf = (): Journal => {
+    if (journal === undefined) throw new TrueUpError("INTERNAL", "a run writes before it holds the lease");
+    return journal;
+  };
+  const put = (rows: readonly RowChange[]): void => applyRows(runtime, rows);
+
+  async function claim(): Promise<boolean> {
+    lease = await engine.store.claim(application, engine.holder, engine.leaseMs);
+    if (lease === undefined) return false;
+    const held = lease;
+    held.signal.addEventListener("abort", () => broken.abort(held.signal.reason), { once: true });
+    renewal = setInterval(() => void held.renew().catch((error: unknown) => broken.abort(error)), engine.leaseMs / 3);
+    journal = createJournal(engine.store, held, {
+      onError: (error) => broken.abort(toTrueUpError(error, "UNAVAILABLE")),
+    });
+    await readRecord(held);
+    return true;
+  }
+
+  /** What we know of the record holds where nobody claimed it since. */
+  async function readRecord(held: Lease): Promise<void> {
+    const known = runtime.record;
+    if (known !== undefined && held.previous !== undefined && held.previous === known.token) {
+      runtime.record = { ...known, token: held.token };
+    } else {
+      const { state, inventory } = await engine.store.read(application);
+      runtime.record = { state, inventory: new Map(inventory), token: held.token };
+      runtime.observed.clear();
+      for (const key of inventory.keys()) runtime.owners.set(key, runtime);
+    }
+    const { state, inventory } = runtime.record as NonNullable<Runtime["record"]>;
+    runtime.status.failures = state.failures ?? 0;
+    if (state.revision !== undefined) runtime.status.revision = state.revision;
+    const { intent, ...rest } = state;
+    if (intent === undefined) return;
+    const { changes: _, ...about } = intent;
+    const entry = {
+      ...about,
+      finishedAt: engine.now(),
+      outcome: "interrupted" as const,
+      changes: interrupted(intent, inventory),
+    };
+    const rows: RowChange[] = [
+      { type: "history", entry },
+      { type: "state", state: rest },
+    ];
+    await journalOf().persist(rows);
+    put(rows);
+  }
+
+  async function end(ending: Ending, rows: readonly RowChange[] = []): Promise<RunResult> {
+    ended = true;
+    const begun: Begun = { run, trigger, startedAt, finishedAt: engine.now() };
+    const recorded = record(runtime, begun, ending);
+    const all = [...rows, ...recorded.rows];
+    if (lease !== undefined && all.length > 0) await journalOf().persist(all);
+    put(recorded.rows);
+    runtime.status.lastRun = recorded.entry;
+    runtime.status.failures =
+      runtime.record?.state.failures ?? runtime.status.failures + (ending.outcome === "failed" ? 1 : 0);
+    finish(ending);
+    const { outcome, revision, changes, error } = ending;
+    const retryAfterMs = results.find((result) => result.retryAfterMs !== undefined)?.retryAfterMs;
+    return {
+      outcome,
+      changes,
+      ...(revision && { revision }),
+      ...(planning && { plan: planning.plan }),
+      ...(error && { error }),
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    };
+  }
+
+  function finish({
+    outcome,
+    changes,
+    revision,
+    health,
+    error,
+  }: Pick<Ending, "outcome" | "changes" | "revision" | "health" | "error">): void {
+    const durationMs = performance.now() - startedTick;
+    const more = { ...(revision && { revision }), ...(health && { health }), ...(error && { error }) };
+    emit({ type: "run-finished", application, run, outcome, durationMs, changes: changes.length, ...more });
+  }
+
+  const about = (): Pick<
+    Ending,
+    "revision" | "commit" | "verified" | "planDigest" | "approval" | "renderedDigest" | "changes"
+  > => ({
+    revision: resolved?.revision,
+    commit: resolved?.opened.snapshot.commit,
+    verified: resolved?.opened.snapshot.verified,
+    planDigest: planning?.plan.digest,
+    renderedDigest: rendered?.digest,
+    approval,
+    changes: results.map((result) => result.record),
+  });
+
+  /** What went wrong with objects, as one error. */
+  function objectError(): TrueUpError | undefined {
+    const failed = results.filter(({ record }) => record.outcome === "failed");
+    const errors = [...(planning?.failures.values() ?? []), ...failed.map((result) => result.error as TrueUpError)];
+    const [first] = errors;
+    if (first === undefined || errors.length === 1) return first;
+    const retryable = errors.some((error) => error.retryable);
+    return new TrueUpError(first.code, `${errors.length} objects failed, first ${first.message}`, {
+      retryable,
+      errors,
+    });
+  }
+
+  return {
+    run,
+    signal,
+    get journal(): Journal {
+      return journalOf();
+    },
+    get record(): NonNullable<Runtime["record"]> {
+      return runtime.record as NonNullable<Runtime["record"]>;
+    },
+
+    async step<T>(step: StepName, body: () => T | Promise<T>): Promise<T> {
+      const from = performance.now();
+      try {
+        return await body();
+      } finally {
+        emit({ type: "step-finished", application, run, step, durationMs: performance.now() - from });
+      }
+    },
+
+    opened(found: Resolved): void {
+      resolved = found;
+    },
+    claim,
+    planned(found: RunPlanning, from: RenderedApplication | undefined): void {
+      planning = found;
+      rendered = from;
+      runtime.status.plan = found.plan;
+      emit({ type: "run-planned", application, run, plan: found.plan });
+      for (const key of found.changes.keys()) runtime.inFlight.set(key, undefined);
+    },
+    gateOptions: (): Pick<GateOptions, "stopped" | "removing" | "now"> => ({
+      stopped: engine.stopped(),
+      removing: runtime.removing,
+      now: engine.now(),
+    }),
+    intentOptions(): Pick<IntentOptions, "run" | "startedAt" | "trigger" | "commit" | "identities"> {
+      return {
+        run,
+        startedAt,
+        trigger,
+        commit: resolved?.opened.snapshot.commit,
+        identities: planning?.identities ?? new Map(),
+      };
+    },
+    applyOptions(): Omit<ApplyOptions, "application" | "planning" | "graph" | "deletes"> {
+      const total = planning?.changes.size ?? 0;
+      return {
+        targets: engine.guarded,
+        targetNames: (routed) => engine.targets[routed]?.name,
+        owner: { installation: engine.installation, application },
+        keyed: engine.keyed,
+        lease: lease as Lease,
+        run,
+        record(rows) {
+          put(rows);
+          journalOf().record(rows);
+        },
+        async persist(rows) {
+          put(rows);
+          await journalOf().persist(rows);
+        },
+        health: runtime.health,
+        signal,
+        onResult(result) {
+          const { key, record, durationMs, error, retryAfterMs } = result;
+          const of = { application, run, key, action: record.action, durationMs, done: ++through, total };
+          if (record.outcome === "done") {
+            runtime.dirty.delete(key);
+            emit({ type: record.action === "delete" ? "object-deleted" : "object-applied", ...of });
+            if (record.action === "delete") runtime.health.report(key, { status: "healthy" });
+          } else if (record.outcome === "pending")
+            emit({ type: "object-pending", ...of, retryAfterMs: retryAfterMs ?? 0 });
+          else if (error !== undefined) emit({ type: "object-failed", ...of, error });
+          else emit({ type: "object-skipped", ...of, reason: record.message ?? "" });
+        },
+      };
+    },
+    applied(done: readonly ObjectResult[]): void {
+      results = done;
+      approval = runtime.record?.state.intent?.approval;
+    },
+    /** Rows of objects that need no write. */
+    settle({ settles, releases }: RunPlanning, { graph }: { readonly graph: Graph }): void {
+      const rows: RowChange[] = [
+        ...settles.map((tracked): RowChange => {
+          const dependsOn = graph.dependsOn.get(tracked.key) ?? tracked.dependsOn;
+          return { type: "track", tracked: { ...tracked, dependsOn } };
+        }),
+        ...releases.map((key): RowChange => ({ type: "untrack", key })),
+      ];
+      if (rows.length === 0) return;
+      put(rows);
+      journalOf().record(rows);
+    },
+    verifyOptions(): Pick<VerifyOptions, "keys" | "signal" | "onWaiting"> {
+      const applied = results.filter(({ record }) => record.outcome === "done" && record.action !== "delete");
+      const keys = new Set([...applied.map(({ key }) => key), ...runtime.health.unhealthy().keys()]);
+      return {
+        keys: [...keys],
+        signal: AbortSignal.any([signal, superseded.signal]),
+        onWaiting: (waiting, total) => emit({ type: "health-waiting", application, run, waiting, total }),
+      };
+    },
+
+    settled(): RunResult {
+      ended = true;
+      runtime.status.phase = "idle";
+      const revision = resolved?.revision;
+      if (revision !== undefined) runtime.status.revision = revision;
+      finish({ outcome: "succeeded", changes: [], revision });
+      return { outcome: "settled", changes: [], ...(revision && { revision }) };
+    },
+    elsewhere(): RunResult {
+      ended = true;
+      runtime.status.phase = "waiting";
+      runtime.status.reason = "another controller holds it";
+      finish({ outcome: "cancelled", changes: [] });
+      return { outcome: "elsewhere", changes: [] };
+    },
+    async blocked(reason: string): Promise<RunResult> {
+      runtime.status.phase = "blocked";
+      runtime.status.reason = reason;
+      if (planning !== undefined) emit({ type: "run-blocked", application, run, reason, plan: planning.plan });
+      const health = worst(runtime.health.unhealthy().values());
+      return await end({ ...about(), outcome: "blocked", health, error: objectError() });
+    },
+    async finished(health: Health): Promise<RunResult> {
+      const { status } = runtime;
+      status.health = health;
+      const stopped = signal.aborted || superseded.signal.aborted;
+      const unwell = health.status === "degraded" || health.status === "missing";
+      const pending = results.some(({ record }) => record.outcome === "pending");
+      const broke =
+        objectError() ?? (unwell ? new TrueUpError("UNAVAILABLE", health.message ?? "unhealthy") : undefined);
+      const cut = results.some(({ error }) => error?.code === "ABORTED" || error?.code === "LEASE_LOST");
+      const outcome =
+        stopped && (broke === undefined || cut)
+          ? "cancelled"
+          : broke !== undefined
+            ? "failed"
+            : pending
+              ? "blocked"
+              : "succeeded";
+      status.phase = outcome === "failed" ? "failed" : outcome === "blocked" ? "waiting" : "idle";
+      delete status.error;
+      delete status.reason;
+      if (broke !== undefined && outcome === "failed") status.error = broke;
+      if (outcome === "succeeded") {
+        delete status.plan;
+        if (resolved !== undefined) status.revision = resolved.revision;
+      }
+      return await end({ ...about(), outcome, health, error: outcome === "succeeded" ? undefined : broke });
+    },
+    async failed(thrown: unknown): Promise<RunResult> {
+      const error = toTrueUpError(thrown);
+      const { status } = runtime;
+      const cancelled = error.code === "ABORTED" || error.code === "LEASE_LOST";
+      status.phase = cancelled ? "idle" : error.code === "BLOCKED" ? "blocked" : "failed";
+      status.error = error;
+      status.reason = error.message;
+      const outcome = cancelled ? "cancelled" : error.code === "BLOCKED" ? "blocked" : "failed";
+      try {
+        // A failure before the lease was asked for belongs in history too.
+        if (lease === undefined && !cancelled && !ended && !(await claim()))
+          return { outcome: "elsewhere", changes: [], error };
+        return await end({ ...about(), outcome, error });
+      } catch (unwritten) {
+        finish({ outcome, changes: [], error });
+        return {
+          outcome,
+          changes: results.map((result) => result.record),
+          error: cancelled ? error : toTrueUpError(unwritten),
+        };
+      }
+    },
+
+    async [Symbol.asyncDispose](): Promise<void> {
+      clearInterval(renewal);
+      if (runtime.superseded === superseded) runtime.superseded = undefined;
+      resolved?.opened.release();
+      await lease?.release().catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { TrueUpError, type Application } from "@trueup/spec";
+import { routesOf } from "./select.ts";
+
+/** The names an application may use. */
+export interface Names {
+  readonly sources: ReadonlySet<string>;
+  readonly renderers: ReadonlySet<string>;
+  readonly targets: ReadonlySet<string>;
+}
+
+/** Throws `INVALID`, with all that is wrong, where the application names what is not there or says two things at once. */
+export function checkApplication(application: Application, names: Names): void {
+  const wrong: string[] = [];
+  const known = (field: string, name: string | undefined, set: ReadonlySet<string>): void => {
+    if (name !== undefined && !set.has(name))
+      wrong.push(`${field}: ${name} is not one of ${[...set].toSorted().join(", ")}`);
+  };
+  if (!/^[A-Za-z0-9][A-Za-z0-9._/-]{0,252}$/.test(application.name)) {
+    wrong.push("name: 1 to 253 letters, digits, dots, dashes, underscores and slashes are wanted");
+  }
+  known("source", application.source, names.sources);
+  if (application.renderer !== "plain") known("renderer", application.renderer, names.renderers);
+  if ((application.target === undefined) === (application.routes === undefined)) {
+    wrong.push("target, routes: exactly one of the two is wanted");
+  }
+  for (const [index, { target }] of routesOf(application).entries()) {
+    known(application.routes === undefined ? "target" : `routes/${index}/target`, target, names.targets);
+  }
+  if (application.path !== undefined && application.path.split("/").includes("..")) {
+    wrong.push("path: it leads out of the source");
+  }
+  if (wrong.length > 0) throw new TrueUpError("INVALID", `application ${application.name}: ${wrong.join("; ")}`);
+}
+
+/** Throws `CYCLE`, naming the path, where applications wait for each other, and `INVALID` for one that is not there. */
+export function checkDependencies(applications: ReadonlyMap<string, Application>): void {
+  const done = new Set<string>();
+  const visit = (name: string, path: readonly string[]): void => {
+    if (path.includes(name)) {
+      const cycle = [...path.slice(path.indexOf(name)), name];
+      throw new TrueUpError("CYCLE", `these applications wait for each other: ${cycle.join(" → ")}`);
+    }
+    if (done.has(name)) return;
+    for (const { application } of applications.get(name)?.dependsOn ?? []) {
+      if (!applications.has(application)) {
+        throw new TrueUpError("INVALID", `application ${name}: dependsOn names ${application}, which is not there`);
+      }
+      visit(application, [...path, name]);
+    }
+    done.add(name);
+  };
+  for (const name of applications.keys()) visit(name, []);
+}

@@ -1,0 +1,265 @@
+import {
+  ADOPT,
+  APPLICATION_LABEL,
+  formatRef,
+  parseKey,
+  REPLACE,
+  TRACKING_ID,
+  TrueUpError,
+  type Action,
+  type AdoptPolicy,
+  type Application,
+  type Change,
+  type Declared,
+  type Item,
+  type Json,
+  type Key,
+  type Live,
+  type Manifest,
+  type Mask,
+  type Observed,
+  type Owner,
+  type Planned,
+  type Tracked,
+} from "@trueup/spec";
+import { diff, maskOf, mergeMasks, project, redact, sensitivePointers, withoutIgnored } from "@trueup/diff";
+import type { GuardedTarget } from "./guard.ts";
+import type { Keyed } from "./keyed.ts";
+import { maskFor, rowOf } from "./row.ts";
+
+/** What a plan says of one object. */
+export type Verdict =
+  | { readonly type: "none" }
+  | { readonly type: "change"; readonly planned: Planned; readonly change: Change; readonly finding?: string }
+  /** It stands as declared, only our row does not say so. */
+  | { readonly type: "settle"; readonly tracked: Tracked }
+  /** Our row goes, the object is not touched. */
+  | { readonly type: "release"; readonly finding?: string }
+  | { readonly type: "failure"; readonly error: TrueUpError };
+
+export interface Comparison {
+  readonly item: Item;
+  readonly seen: Exclude<Observed, { status: "unknown" }>;
+  readonly target: GuardedTarget;
+  readonly application: Application;
+  readonly owner: Owner;
+  readonly keyed: Keyed;
+  /** Of objects that are declared: nothing with such a uid is deleted under another name. */
+  readonly declaredUids: ReadonlySet<string>;
+  readonly sameTarget: boolean;
+  /** The target's own plan; undefined where it has none. */
+  readonly plan: () => Promise<Planned | undefined>;
+}
+
+export async function compareItem(comparison: Comparison): Promise<Verdict> {
+  const { declared } = comparison.item;
+  return declared === undefined ? comparePrune(comparison) : await compareDeclared(comparison, declared);
+}
+
+// ---- what is declared ----
+
+async function compareDeclared(comparison: Comparison, declared: Declared): Promise<Verdict> {
+  const { item, seen, keyed, application } = comparison;
+  const { key, tracked } = item;
+  const inGit = tracked?.applied !== keyed.declared(declared);
+  if (seen.status === "settled" && !inGit) return { type: "none" };
+
+  let adopting = false;
+  if (seen.status === "found") {
+    const ownership = ownershipOf(comparison, seen.live);
+    if (ownership.whose === "another's") return notOurs(key, declared, ownership.owner);
+    adopting = ownership.whose === "nobody's";
+    if (adopting && adoptPolicy(application, declared) === "never") return notOurs(key, declared, undefined);
+    if (!adopting && !inGit && stands(comparison, seen.live)) return { type: "none" };
+  }
+
+  const planned = (await comparison.plan()) ?? planByDiff(comparison, declared, adopting);
+  if (planned.action === "none") {
+    const row = seen.status === "found" ? settledRow(comparison, declared, seen.live) : undefined;
+    return row === undefined ? { type: "none" } : { type: "settle", tracked: row };
+  }
+  if (planned.action === "replace" && declared.manifest.metadata.annotations?.[REPLACE] !== "allowed") {
+    const message = `${formatRef(parseKey(key))}: ${planned.reason}: only a replacement could do this; annotate it with ${REPLACE}: allowed`;
+    return { type: "failure", error: new TrueUpError("IMMUTABLE", message, { key, origin: declared.origin }) };
+  }
+  const action = adopting && planned.action !== "replace" ? "adopt" : planned.action;
+  return { type: "change", planned: { ...planned, action }, change: describe(comparison, planned, action) };
+}
+
+/** Under the mask, less what others may write. */
+function stands({ item, keyed, application }: Comparison, live: Live): boolean {
+  const { tracked } = item;
+  if (tracked?.mask === undefined || tracked.expected === undefined) return false;
+  return keyed.fingerprint(live.manifest, maskFor(application, tracked.mask, live)) === tracked.expected;
+}
+
+type Ownership =
+  | { readonly whose: "ours" }
+  | { readonly whose: "nobody's" }
+  | { readonly whose: "another's"; readonly owner: Owner };
+
+function ownershipOf({ item, target, application, owner }: Comparison, live: Live): Ownership {
+  const { tracked } = item;
+  const marks = target.target.ownerOf !== undefined;
+  const marked = target.target.ownerOf?.(live, item.key);
+  if (marked !== undefined) {
+    const former = application.formerly?.includes(marked.application) === true;
+    const ours = marked.installation === owner.installation && (marked.application === owner.application || former);
+    return ours ? { whose: "ours" } : { whose: "another's", owner: marked };
+  }
+  if (tracked === undefined) return { whose: "nobody's" };
+  // A confirmed row proves it, unless the object was made anew since. An unconfirmed one is a create that was
+  // cut off: a target that marks would have marked it; one that cannot leaves only our intent to go by.
+  if (tracked.expected === undefined) return marks ? { whose: "nobody's" } : { whose: "ours" };
+  const same = tracked.uid === undefined || live.uid === undefined || tracked.uid === live.uid;
+  return same ? { whose: "ours" } : { whose: "nobody's" };
+}
+
+const ADOPT_POLICIES: ReadonlySet<string> = new Set<AdoptPolicy>(["never", "if-unowned", "always"]);
+
+function adoptPolicy(application: Application, { manifest }: Declared): AdoptPolicy {
+  const annotated = manifest.metadata.annotations?.[ADOPT];
+  if (annotated !== undefined && ADOPT_POLICIES.has(annotated)) return annotated as AdoptPolicy;
+  return application.adopt ?? "never";
+}
+
+function notOurs(key: Key, { origin }: Declared, owner: Owner | undefined): Verdict {
+  const what = formatRef(parseKey(key));
+  const message =
+    owner === undefined
+      ? `${what} stands there already and is nobody's: nothing is overwritten unless the application, or the object's ${ADOPT} annotation, says adopt: if-unowned`
+      : `${what} belongs to application ${owner.application} of installation ${owner.installation}`;
+  return { type: "failure", error: new TrueUpError("NOT_OURS", message, { key, origin, retryable: false }) };
+}
+
+/** The plan of a target that has none of its own: what our mask covers, live against declared. */
+function planByDiff(
+  { item, seen, target, keyed, application }: Comparison,
+  declared: Declared,
+  adopting: boolean,
+): Planned {
+  const { key, tracked } = item;
+  const after = unmarked(declared.manifest);
+  const inGit = tracked?.applied !== keyed.declared(declared);
+  if (seen.status === "absent") {
+    const restored = tracked?.expected !== undefined;
+    return { action: "create", reason: restored ? "it was gone" : "new in Git", after, stamp: "create" };
+  }
+  if (seen.status === "settled") return { action: "update", reason: "changed in Git", after, stamp: "update" };
+
+  const mask = maskFor(application, coveredBy(tracked?.mask, declared.manifest), seen.live);
+  const patch = diff(project(unmarked(seen.live.manifest), mask) ?? {}, project(after, mask) ?? {});
+  if (adopting) return { action: "adopt", reason: "stood there unowned", patch, after, stamp: "adopt" };
+  if (patch.length > 0) {
+    return { action: "update", reason: inGit ? "changed in Git" : "changed by hand", patch, after, stamp: "update" };
+  }
+  if (target.target.ownerOf !== undefined && target.target.ownerOf(seen.live, key) === undefined) {
+    return { action: "update", reason: "its owner mark was removed", patch, after, stamp: "mark" };
+  }
+  return { action: "none", reason: "stands as declared", stamp: "" };
+}
+
+/** What was ours and what will be: a field dropped from Git is in the first only. */
+const coveredBy = (old: Mask | undefined, manifest: Manifest): Mask =>
+  old === undefined ? maskOf(manifest) : mergeMasks(old, maskOf(manifest));
+
+function settledRow({ item, keyed, application }: Comparison, declared: Declared, live: Live): Tracked {
+  return rowOf({ key: item.key, declared, live, mask: item.tracked?.mask, before: item.tracked, application, keyed });
+}
+
+function describe({ item, seen, keyed, application }: Comparison, planned: Planned, action: Action): Change {
+  const declared = item.declared;
+  const live = seen.status === "found" ? seen.live : undefined;
+  const sensitive = new Set([
+    ...(declared?.sensitive ?? []),
+    ...(live?.sensitive ?? []),
+    ...(declared === undefined ? [] : sensitivePointers(declared.manifest)),
+    ...(live === undefined ? [] : sensitivePointers(live.manifest)),
+  ]);
+  const hide = (value: Json | undefined): Json | undefined =>
+    value === undefined ? undefined : redact(value, [...sensitive], { key: keyed.redaction });
+
+  const mask = declared === undefined ? item.tracked?.mask : coveredBy(item.tracked?.mask, declared.manifest);
+  const shown = (manifest: Manifest, from: Live): Json | undefined =>
+    project(unmarked(manifest), mask === undefined ? true : maskFor(application, mask, from));
+  const before = hide(live === undefined ? undefined : shown(live.manifest, live));
+  const wanted =
+    planned.after ?? (declared === undefined || action === "delete" ? undefined : unmarked(declared.manifest));
+  const after = hide(live === undefined || wanted === undefined ? wanted : shown(wanted as Manifest, live));
+  const uid = live?.uid ?? item.tracked?.uid;
+  return {
+    key: item.key,
+    action: action as Change["action"],
+    reason: planned.reason,
+    stamp: planned.stamp,
+    ...(declared && { origin: declared.origin }),
+    ...(before !== undefined && { before }),
+    ...(after !== undefined && { after }),
+    ...(before !== undefined && after !== undefined && { patch: diff(before, after) }),
+    ...(sensitive.size > 0 && { sensitive: [...sensitive] }),
+    ...(uid !== undefined && { uid }),
+    ...(planned.children && { children: planned.children }),
+  };
+}
+
+/** Our own marks are not news to anybody. */
+function unmarked(manifest: Manifest): Manifest {
+  const { labels, annotations } = manifest.metadata;
+  if (labels?.[APPLICATION_LABEL] === undefined && annotations?.[TRACKING_ID] === undefined) return manifest;
+  const without = (map: Readonly<Record<string, string>> | undefined, name: string) => {
+    const rest = Object.fromEntries(Object.entries(map ?? {}).filter(([field]) => field !== name));
+    return Object.keys(rest).length === 0 ? undefined : rest;
+  };
+  const { labels: _l, annotations: _a, ...metadata } = manifest.metadata;
+  const [ls, as] = [without(labels, APPLICATION_LABEL), without(annotations, TRACKING_ID)];
+  return {
+    ...manifest,
+    metadata: { ...metadata, ...(ls && { labels: ls }), ...(as && { annotations: as }) } as Manifest["metadata"],
+  };
+}
+
+// ---- what is no longer declared ----
+
+function comparePrune(comparison: Comparison): Verdict {
+  const { item, seen, application, declaredUids, sameTarget } = comparison;
+  const tracked = item.tracked;
+  if (tracked === undefined || seen.status === "absent") return { type: "release" };
+  const what = formatRef(parseKey(item.key));
+  if (!sameTarget) {
+    const message = `${what}: the target is not the one it was recorded for: nothing is deleted there`;
+    return { type: "failure", error: new TrueUpError("BLOCKED", message, { key: item.key }) };
+  }
+  if (tracked.prune === "disabled")
+    return { type: "release", finding: `${what} left Git and stays: pruning it is disabled` };
+  const uid = seen.status === "found" ? seen.live.uid : (seen.uid ?? tracked.uid);
+  if (uid !== undefined && declaredUids.has(uid)) return { type: "release" };
+  if (seen.status === "found") {
+    const proof = provenOurs(comparison, tracked, seen.live);
+    if (proof !== true)
+      return { type: "release", ...(proof !== undefined && { finding: `${what} is not deleted: ${proof}` }) };
+  }
+  if (application.prune?.enabled === false) {
+    const message = `${what} left Git and stays: the application does not prune`;
+    return { type: "release", finding: message };
+  }
+  const planned: Planned = { action: "delete", reason: "left Git", stamp: "delete" };
+  return { type: "change", planned, change: describe(comparison, planned, "delete") };
+}
+
+/** True, or why not; undefined where another application has it now, which needs no word. */
+function provenOurs(
+  { item, target, owner, application }: Comparison,
+  tracked: Tracked,
+  live: Live,
+): true | string | undefined {
+  if (target.target.ownerOf !== undefined) {
+    const marked = target.target.ownerOf(live, item.key);
+    if (marked === undefined) return "it no longer bears our mark";
+    const former = application.formerly?.includes(marked.application) === true;
+    if (marked.installation !== owner.installation) return "another installation has it";
+    return marked.application === owner.application || former ? true : undefined;
+  }
+  if (tracked.expected === undefined) return "a create was interrupted, and what stands there may be another's";
+  const same = tracked.uid === undefined || live.uid === undefined || tracked.uid === live.uid;
+  return same ? true : "it was made anew by somebody else";
+}

@@ -1,0 +1,462 @@
+import {
+  TrueUpError,
+  toTrueUpError,
+  type Application,
+  type ApplicationState,
+  type HistoryEntry,
+  type HistoryQuery,
+  type Key,
+  type Mark,
+  type Plan,
+  type Revision,
+  type Stop,
+} from "@trueup/spec";
+import { afterRun } from "./after-run.ts";
+import { sleep } from "./call.ts";
+import { checkApplication, checkDependencies, type Names } from "./check-application.ts";
+import { createEngine, createParts, STOPPED, type EngineOptions } from "./engine.ts";
+import type { ControllerEvent } from "./events.ts";
+import { observedHealth } from "./health.ts";
+import { liveChanges, type LiveChanges } from "./live-changes.ts";
+import { logEvents } from "./log.ts";
+import { memoryQueue } from "./memory-queue.ts";
+import { callContext } from "./plan.ts";
+import { planRun } from "./plan-run.ts";
+import { createPolls, type Polls } from "./polls.ts";
+import { renderRun } from "./render-run.ts";
+import { pinnedAt, resolve, sameInputs } from "./resolve.ts";
+import { run, type RunResult } from "./run.ts";
+import { applyRows, createRuntime, type Engine, type Runtime } from "./runtime.ts";
+import { targetsOf } from "./select.ts";
+import { statusOf, type ApplicationStatus } from "./status.ts";
+
+export interface ControllerOptions<
+  S extends string = string,
+  R extends string = string,
+  T extends string = string,
+> extends EngineOptions<S, R, T> {
+  readonly applications?: readonly Application<S, R, T>[];
+}
+
+/** Who does something, and why: kept in history. */
+export interface Said {
+  readonly actor: string;
+  readonly reason: string;
+}
+
+export interface Controller<S extends string = string, R extends string = string, T extends string = string> {
+  /** Watches targets, polls sources and runs applications until `stop`. Resolves when the watches are up. */
+  start(): Promise<void>;
+  /** Starts nothing more, and waits for the writes in flight. Leaves no timer. Sources, targets, queue and store are closed. */
+  stop(): Promise<void>;
+  /** What a run would do now. Writes nothing. Throws what stands in the way of a plan. */
+  plan(application: string, options?: { readonly signal?: AbortSignal }): Promise<Plan>;
+  /** One run now, with what the source is at. Does not throw for what the run met: the result says it. */
+  sync(application: string, options?: { readonly signal?: AbortSignal }): Promise<RunResult>;
+  /** Lets a plan with this digest be applied, until `expiresAt` (milliseconds since the epoch). */
+  approve(application: string, digest: string, said: Said & { readonly expiresAt?: number }): Promise<void>;
+  suspend(application: string, said: Said): Promise<void>;
+  /** Ends a suspension, and lets go of a pinned revision. */
+  resume(application: string): Promise<void>;
+  /** Runs at an older revision, and holds there until the source moves on or somebody resumes. Default: the last healthy one. */
+  rollback(application: string, revision: Revision | undefined, said: Said): Promise<RunResult>;
+  /** Adds an application or changes one. */
+  set(application: Application<S, R, T>): Promise<void>;
+  /** `delete` removes its objects first, `orphan` leaves them as they are. */
+  remove(application: string, options: { readonly resources: "delete" | "orphan" }): Promise<RunResult | undefined>;
+  /** Asks a source, or all, what is current: for webhooks. */
+  refresh(source?: S): Promise<void>;
+  /** Stops all writes of all controllers on this store, over restarts, until it is called with `undefined`. */
+  stopWrites(reason: string | undefined): Promise<void>;
+  /** Throws `NOT_FOUND`. */
+  status(application: string): ApplicationStatus;
+  applications(): readonly Application[];
+  history(query?: HistoryQuery): AsyncIterable<HistoryEntry>;
+  /** Answers its undo. A listener that throws harms nobody. */
+  subscribe(listener: (event: ControllerEvent) => void): () => void;
+}
+
+/** The reconcile loop for a set of applications. Nothing happens before `start`, `plan` or `sync`. Throws `INVALID` for names that are not there. */
+export function createController<S extends string, R extends string = never, T extends string = string>(
+  options: ControllerOptions<S, R, T>,
+): Controller<S, R, T> {
+  const parts = createParts(options);
+  const names: Names = {
+    sources: new Set(Object.keys(options.sources)),
+    renderers: new Set(Object.keys(options.renderers ?? {})),
+    targets: new Set(Object.keys(options.targets)),
+  };
+  const runtimes = new Map<string, Runtime>();
+  const owners = new Map<Key, Runtime>();
+  const stopping = new AbortController();
+  const queue = options.queue ?? memoryQueue({ concurrency: options.concurrency ?? 8 });
+  let ready: Promise<Engine> | undefined;
+  let started: { live: LiveChanges; polls: Polls; stop: Stop } | undefined;
+  const unlog = options.logger === undefined ? undefined : logEvents(parts.events, options.logger);
+
+  const engineOf = (): Promise<Engine> => (ready ??= createEngine(options, parts));
+
+  function runtimeOf(name: string): Runtime {
+    const runtime = runtimes.get(name);
+    if (runtime === undefined) throw new TrueUpError("NOT_FOUND", `no application is named ${name}`);
+    return runtime;
+  }
+
+  function put(application: Application): Runtime {
+    checkApplication(application, names);
+    const next = new Map([...runtimes].map(([name, runtime]) => [name, runtime.application]));
+    checkDependencies(next.set(application.name, application));
+    const known = runtimes.get(application.name);
+    if (known !== undefined) {
+      known.application = application;
+      if (known.status.phase === "suspended" && application.suspended !== true) known.status.phase = "idle";
+      return known;
+    }
+    const runtime = createRuntime(application, owners, async (runtime, keys, signal) => {
+      const engine = await engineOf();
+      return await observeHealth(engine, runtime, keys, signal);
+    });
+    runtimes.set(application.name, runtime);
+    return runtime;
+  }
+
+  const given = options.applications ?? [];
+  for (const application of given) checkApplication(application, names);
+  const twice = given.find(({ name }, index) => given.findIndex((other) => other.name === name) !== index);
+  if (twice !== undefined) throw new TrueUpError("INVALID", `two applications are named ${twice.name}`);
+  checkDependencies(new Map(given.map((application) => [application.name, application])));
+  // All are known before the first is put, so that they may name each other in any order.
+  for (const { dependsOn: _, ...application } of given) put(application);
+  for (const application of given) put(application);
+
+  const mark = (runtime: Runtime, trigger: string, delayMs = 0): void => {
+    queue.mark(runtime.application.name, { trigger, delayMs }).catch((error: unknown) => {
+      options.logger?.error({ application: runtime.application.name, error: String(error) }, "could not be queued");
+    });
+  };
+
+  /** Why an application may not run yet. */
+  function waitsFor(runtime: Runtime): string | undefined {
+    for (const { application: name, condition = "healthy" } of runtime.application.dependsOn ?? []) {
+      const other = runtimes.get(name);
+      if (other === undefined) return `waits for ${name}, which is not there`;
+      const { status } = other;
+      const well =
+        status.lastRun?.outcome === "succeeded" && status.health?.status === "healthy" && status.phase !== "failed";
+      if (!well) return `waits for ${name} to be healthy`;
+      const latest = parts.sources.get(runtime.application.source)?.revision;
+      const shares = other.application.source === runtime.application.source;
+      if (condition === "same-revision" && shares && status.revision?.id !== latest?.id) {
+        return `waits for ${name} to be healthy at ${latest?.id.slice(0, 12) ?? "the same revision"}`;
+      }
+    }
+    return undefined;
+  }
+
+  /** One run, and what follows from it. */
+  async function runNow(runtime: Runtime, trigger: string, signal: AbortSignal): Promise<RunResult> {
+    const engine = await engineOf();
+    return await runtime.mutex.run(async () => {
+      const suspended = runtime.application.suspended === true || runtime.record?.state.suspended !== undefined;
+      const reason = suspended ? "suspended" : runtime.removing ? undefined : waitsFor(runtime);
+      if (reason !== undefined) {
+        runtime.status.phase = suspended ? "suspended" : "waiting";
+        runtime.status.reason = reason;
+        return {
+          outcome: "blocked",
+          changes: [],
+          error: new TrueUpError("BLOCKED", `application ${runtime.application.name}: ${reason}`),
+        };
+      }
+      const result = await run(engine, runtime, { trigger, signal });
+      started?.live.settle(runtime);
+      follow(engine, runtime, result);
+      return result;
+    });
+  }
+
+  function follow(engine: Engine, runtime: Runtime, result: RunResult): void {
+    if (started === undefined || stopping.signal.aborted) return;
+    const { application, status } = runtime;
+    const watched = targetsOf(application).every((routed) => engine.sees(engine.targets[routed]?.name ?? routed));
+    const { failures } = status;
+    const next = afterRun({ application, result, failures, watched, leaseMs: engine.leaseMs, jitter: Math.random() });
+    if (next !== undefined) {
+      mark(runtime, next.trigger, next.delayMs);
+      if (next.trigger === "retry") {
+        engine.emit({
+          type: "retry-scheduled",
+          application: application.name,
+          attempt: failures,
+          delayMs: next.delayMs,
+        });
+      }
+    }
+    const limit = application.retry?.limit ?? 5;
+    if (
+      result.outcome === "failed" &&
+      application.onFailure === "pin" &&
+      (failures > limit || result.error?.retryable === false)
+    ) {
+      void pinToLastHealthy(runtime, result).catch(() => {});
+    }
+    if (result.outcome !== "succeeded") return;
+    for (const other of runtimes.values()) {
+      if (other.application.dependsOn?.some(({ application: name }) => name === application.name))
+        mark(other, "dependency");
+    }
+  }
+
+  async function pinToLastHealthy(runtime: Runtime, result: RunResult): Promise<void> {
+    const { lastHealthy, pinned } = runtime.record?.state ?? {};
+    const until = runtime.status.latest;
+    if (lastHealthy === undefined || until === undefined || pinned !== undefined || lastHealthy.id === until.id) return;
+    const reason = `failed at ${until.id.slice(0, 12)}: ${result.error?.message ?? "unhealthy"}`;
+    await change(runtime, (state, now) => ({
+      ...state,
+      pinned: { revision: lastHealthy, reason, actor: "trueup", at: now, until },
+    }));
+    mark(runtime, "pin");
+  }
+
+  /** Changes an application's state outside a run. */
+  async function change(
+    runtime: Runtime,
+    edit: (state: ApplicationState, now: number) => ApplicationState,
+  ): Promise<void> {
+    const engine = await engineOf();
+    const { name } = runtime.application;
+    await runtime.mutex.run(async () => {
+      let lease = await engine.store.claim(name, engine.holder, engine.leaseMs);
+      for (let waited = 0; lease === undefined && waited < engine.leaseMs; waited += 100) {
+        await sleep(100);
+        lease = await engine.store.claim(name, engine.holder, engine.leaseMs);
+      }
+      if (lease === undefined) throw new TrueUpError("CONFLICT", `application ${name} is held by another controller`);
+      try {
+        const { state, inventory } = await engine.store.read(name);
+        const next = edit(state, engine.now());
+        await engine.store.write([{ application: name, lease, rows: [{ type: "state", state: next }] }]);
+        runtime.record ??= { state, inventory: new Map(inventory), token: lease.token };
+        applyRows(runtime, [{ type: "state", state: next }]);
+        runtime.record.token = lease.token;
+      } finally {
+        await lease.release();
+      }
+    });
+  }
+
+  /** A source is at another revision: only applications whose inputs changed want a run. */
+  async function onRevision(name: string, first: boolean): Promise<void> {
+    const engine = await engineOf();
+    const source = engine.sources.get(name);
+    const revision = source?.revision;
+    if (source === undefined || revision === undefined) return;
+    const uses = (runtime: Runtime): boolean =>
+      runtime.application.source === name ||
+      runtime.rendered?.of.inputs.some((input) => input.type === "source" && input.source === name) === true;
+    const users = [...runtimes.values()].filter(uses);
+    if (users.length === 0) return;
+    if (first && users.every((runtime) => runtime.rendered === undefined)) {
+      for (const runtime of users) mark(runtime, "start");
+      return;
+    }
+    const opened = await source.open(revision, stopping.signal);
+    try {
+      for (const runtime of users) {
+        const { status, record } = runtime;
+        const held = record !== undefined && pinnedAt(record.state, revision) !== undefined;
+        const well =
+          status.lastRun?.outcome === "succeeded" && status.phase !== "failed" && record?.state.pinned === undefined;
+        if (runtime.application.source === name) status.latest = revision;
+        if (held) continue;
+        if (well && runtime.application.source === name && (await sameInputs(engine, runtime, opened))) {
+          status.revision = revision;
+        } else {
+          runtime.superseded?.abort(new TrueUpError("ABORTED", "a newer revision is there"));
+          mark(runtime, "commit");
+        }
+      }
+    } finally {
+      opened.release();
+    }
+  }
+
+  async function handle({ application, trigger, signal }: Mark): Promise<void> {
+    const runtime = runtimes.get(application);
+    if (runtime !== undefined) await runNow(runtime, trigger, signal);
+  }
+
+  return {
+    async start() {
+      if (started !== undefined) throw new TrueUpError("INVALID", "the controller was started already");
+      const engine = await engineOf();
+      const live = liveChanges({ engine, owners, runtimes: () => runtimes.values(), mark, seeing: parts.seeing });
+      const polls = createPolls({ engine, intervalMs: options.pollMs ?? 60_000, onRevision });
+      started = { live, polls, stop: async () => {} };
+      await live.start(stopping.signal);
+      started.stop = await queue.process(handle);
+      polls.start(stopping.signal);
+    },
+    async stop() {
+      stopping.abort(new TrueUpError("ABORTED", "the controller stops"));
+      for (const runtime of runtimes.values()) runtime.superseded?.abort();
+      if (started !== undefined) {
+        await started.stop();
+        await started.polls.stop();
+        await started.live.stop();
+      }
+      await queue.close?.();
+      await Promise.all([...runtimes.values()].map(async ({ mutex }) => await mutex.run(async () => {})));
+      for (const source of parts.sources.values()) await source.close();
+      for (const { target } of parts.guarded.values()) await target.close?.();
+      await options.store.close?.();
+      unlog?.();
+    },
+    async plan(name, { signal = new AbortController().signal } = {}) {
+      const runtime = runtimeOf(name);
+      const engine = await engineOf();
+      return await runtime.mutex.run(async () => {
+        const { state, inventory } = await engine.store.read(name);
+        runtime.record ??= { state, inventory: new Map(inventory), token: -1 };
+        const resolved = await resolve(engine, runtime, "manual", signal);
+        try {
+          const rendered = await renderRun(engine, runtime, resolved, signal);
+          return (await planRun(engine, runtime, resolved, rendered, signal, "preview")).plan;
+        } finally {
+          resolved.opened.release();
+        }
+      });
+    },
+    async sync(name, { signal = stopping.signal } = {}) {
+      return await runNow(runtimeOf(name), "manual", AbortSignal.any([signal, stopping.signal]));
+    },
+    async approve(name, digest, { actor, reason, expiresAt }) {
+      const runtime = runtimeOf(name);
+      await change(runtime, (state, at) => {
+        const others = (state.approvals ?? []).filter(
+          (given) => given.digest !== digest && (given.expiresAt ?? Infinity) > at,
+        );
+        const approval = { digest, actor, reason, at, ...(expiresAt !== undefined && { expiresAt }) };
+        return { ...state, approvals: [...others, approval] };
+      });
+      if (started !== undefined) mark(runtime, "approval");
+    },
+    async suspend(name, said) {
+      const runtime = runtimeOf(name);
+      runtime.superseded?.abort(new TrueUpError("ABORTED", "suspended"));
+      await change(runtime, (state, at) => ({ ...state, suspended: { ...said, at } }));
+      runtime.status.phase = "suspended";
+    },
+    async resume(name) {
+      const runtime = runtimeOf(name);
+      await change(runtime, ({ suspended: _s, pinned: _p, ...state }) => state);
+      if (runtime.status.phase === "suspended") runtime.status.phase = "idle";
+      if (started !== undefined) mark(runtime, "resume");
+    },
+    async rollback(name, to, { actor, reason }) {
+      const runtime = runtimeOf(name);
+      const until = await parts.sources.get(runtime.application.source)?.resolve();
+      runtime.superseded?.abort(new TrueUpError("ABORTED", "rolled back"));
+      await change(runtime, (state, at) => {
+        const revision = to ?? state.lastHealthy;
+        if (revision === undefined)
+          throw new TrueUpError("INVALID", `application ${name} was never healthy: name a revision`);
+        return { ...state, pinned: { revision, reason, actor, at, ...(until && { until }) } };
+      });
+      return await runNow(runtime, `rollback by ${actor}: ${reason}`, stopping.signal);
+    },
+    async set(application) {
+      const runtime = put(application);
+      const engine = await engineOf();
+      engine.emit({ type: "application-set", application: application.name });
+      if (started !== undefined) mark(runtime, "application");
+    },
+    async remove(name, { resources }) {
+      const runtime = runtimeOf(name);
+      const dependents = [...runtimes.values()].filter(({ application }) =>
+        application.dependsOn?.some((on) => on.application === name),
+      );
+      if (dependents.length > 0) {
+        throw new TrueUpError(
+          "CONFLICT",
+          `application ${name}: ${dependents.map(({ application }) => application.name).join(", ")} depends on it`,
+        );
+      }
+      runtime.superseded?.abort(new TrueUpError("ABORTED", "removed"));
+      let result: RunResult | undefined;
+      if (resources === "delete") {
+        runtime.removing = true;
+        result = await runNow(runtime, "remove", stopping.signal);
+        if (result.outcome !== "succeeded") {
+          runtime.removing = false;
+          return result;
+        }
+      }
+      const engine = await engineOf();
+      await forget(engine, runtime);
+      runtimes.delete(name);
+      engine.emit({ type: "application-removed", application: name });
+      return result;
+    },
+    async refresh(source) {
+      if (started === undefined) throw new TrueUpError("INVALID", "the controller was not started");
+      const asked = source === undefined ? [...parts.sources.keys()] : [source];
+      await Promise.all(asked.map(async (name) => await started?.polls.ask(name)));
+    },
+    async stopWrites(reason) {
+      await options.store.settings.set(STOPPED, reason);
+      parts.switch.reason = reason;
+      if (reason === undefined && started !== undefined)
+        for (const runtime of runtimes.values()) mark(runtime, "writes-resumed");
+    },
+    status: (name) => statusOf(runtimeOf(name)),
+    applications: () => [...runtimes.values()].map(({ application }) => application),
+    history: (query) => options.store.history(query),
+    subscribe: (listener) => parts.events.subscribe(listener),
+  };
+}
+
+async function observeHealth(engine: Engine, runtime: Runtime, keys: readonly Key[], signal: AbortSignal | undefined) {
+  const byTarget = Map.groupBy(keys, (key) => key.slice(0, key.indexOf("/")));
+  const found = new Map<Key, ReturnType<typeof observedHealth>>();
+  for (const [name, list] of byTarget) {
+    const target = engine.guarded.get(name);
+    if (target === undefined) continue;
+    const items = list.map((key) => {
+      const tracked = runtime.record?.inventory.get(key);
+      return tracked === undefined ? { key } : { key, tracked };
+    });
+    const context = callContext(
+      {
+        application: runtime.application,
+        owner: { installation: engine.installation, application: runtime.application.name },
+        keyed: engine.keyed,
+        targetNames: (routed) => engine.targets[routed]?.name,
+        ...(signal && { signal }),
+      },
+      list[0] as Key,
+    );
+    const judge = target.target.health?.bind(target.target);
+    for (const [key, observed] of await target.observe(items, context)) {
+      found.set(key, observedHealth(observed, judge === undefined ? undefined : ({ live }) => judge(live)));
+    }
+  }
+  return found;
+}
+
+async function forget(engine: Engine, runtime: Runtime): Promise<void> {
+  const { name } = runtime.application;
+  await runtime.mutex.run(async () => {
+    const lease = await engine.store.claim(name, engine.holder, engine.leaseMs);
+    if (lease === undefined) throw new TrueUpError("CONFLICT", `application ${name} is held by another controller`);
+    try {
+      await engine.store.write([{ application: name, lease, rows: [{ type: "forget" }] }]);
+      applyRows(runtime, [{ type: "forget" }]);
+    } catch (error) {
+      throw toTrueUpError(error, "UNAVAILABLE");
+    } finally {
+      await lease.release();
+    }
+  });
+}

@@ -1,0 +1,135 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import {
+  TrueUpError,
+  type Application,
+  type Key,
+  type Live,
+  type Queue,
+  type Renderer,
+  type Source,
+  type Store,
+  type Target,
+  type Logger,
+} from "@trueup/spec";
+import { plain, schemas } from "./tmp-plain.ts";
+import { createEvents, type ControllerEvent, type Events } from "./events.ts";
+import { guardTarget, type GuardedTarget } from "./guard.ts";
+import { createKeyed } from "./keyed.ts";
+import { callContext } from "./plan.ts";
+import { createRenderCache } from "./render-cache.ts";
+import type { Engine } from "./runtime.ts";
+import { sourceHead, type SourceHead } from "./sources.ts";
+
+export interface EngineOptions<S extends string = string, R extends string = string, T extends string = string> {
+  readonly sources: Readonly<Record<S, Source>>;
+  /** In the order of detection. The plain renderer is there without being named. */
+  readonly renderers?: Readonly<Record<R, Renderer>>;
+  readonly targets: Readonly<Record<T, Target>>;
+  readonly store: Store;
+  /** Default: in this process. */
+  readonly queue?: Queue;
+  /** Seals targets' state and keys digests of secrets. At least 16 characters. Default: one is made and kept in the store; it opens nothing. */
+  readonly key?: string;
+  /** Tells this controller's objects from another's. Default: made once and kept in the store. */
+  readonly installation?: string;
+  /** JSON Schemas of kinds: see `schemas` of @trueup/manifest. */
+  readonly schemas?: ReturnType<typeof schemas>;
+  readonly logger?: Logger;
+  /** Between two questions to a source. Default 60,000. */
+  readonly pollMs?: number;
+  /** How long a lease lasts without being renewed. Default 30,000. */
+  readonly leaseMs?: number;
+  /** How long one call to a target may take. Default 60,000. */
+  readonly callTimeoutMs?: number;
+  /** How long a source may take to say what is current. Default 30,000. */
+  readonly resolveTimeoutMs?: number;
+  /** How long a source may take to open a revision. Default 300,000. */
+  readonly openTimeoutMs?: number;
+  /** Applications that run at a time, where the queue is ours. Default 8. */
+  readonly concurrency?: number;
+  /** Milliseconds since the epoch; for tests. */
+  readonly now?: () => number;
+}
+
+const SECRET = "trueup/secret";
+const INSTALLATION = "trueup/installation";
+export const STOPPED = "trueup/stopped";
+
+/** What can be made before the store was asked. */
+export interface Parts {
+  readonly events: Events<ControllerEvent>;
+  readonly sources: ReadonlyMap<string, SourceHead>;
+  readonly targets: Readonly<Record<string, Target>>;
+  readonly guarded: ReadonlyMap<string, GuardedTarget>;
+  readonly seeing: Set<string>;
+  readonly switch: { reason: string | undefined };
+}
+
+export function createParts(options: EngineOptions): Parts {
+  const { key, targets, callTimeoutMs = 60_000, now = Date.now } = options;
+  if (key !== undefined && key.length < 16) throw new TrueUpError("INVALID", "key: at least 16 characters are wanted");
+  const events = createEvents<ControllerEvent>((error) =>
+    options.logger?.error({ error: error instanceof Error ? error.message : String(error) }, "a listener threw"),
+  );
+  const guarded = new Map<string, GuardedTarget>();
+  for (const [routed, target] of Object.entries<Target>(targets)) {
+    if (guarded.has(target.name)) {
+      throw new TrueUpError("INVALID", `targets: two are named ${target.name}; give ${routed} a name of its own`);
+    }
+    if (target.sealed === true && key === undefined) {
+      throw new TrueUpError("INVALID", `targets: ${routed} keeps state that must be sealed: give the controller a key`);
+    }
+    guarded.set(target.name, guardTarget(target.name, target, callTimeoutMs));
+  }
+  const heads = Object.entries<Source>(options.sources).map(([name, source]) => {
+    const head = sourceHead(name, source, {
+      emit: (event) => events.emit({ ...event, time: now() }),
+      resolveTimeoutMs: options.resolveTimeoutMs ?? 30_000,
+      openTimeoutMs: options.openTimeoutMs ?? 300_000,
+    });
+    return [name, head] as const;
+  });
+  return { events, sources: new Map(heads), targets, guarded, seeing: new Set(), switch: { reason: undefined } };
+}
+
+/** The engine, once the store has said which installation this is and which key it digests with. */
+export async function createEngine(options: EngineOptions, parts: Parts): Promise<Engine> {
+  const { store, now = Date.now } = options;
+  const secret = options.key ?? (await store.settings.init(SECRET, randomBytes(32).toString("hex")));
+  const installation = options.installation ?? (await store.settings.init(INSTALLATION, randomUUID()));
+  const stopped = await store.settings.get(STOPPED);
+  if (typeof stopped === "string") parts.switch.reason = stopped;
+  const keyed = createKeyed(String(secret));
+  const { events, sources, targets, guarded, seeing } = parts;
+  const checks = options.schemas ?? schemas();
+  const engine: Engine = {
+    sources,
+    renderers: { ...options.renderers, plain: options.renderers?.["plain"] ?? plain() },
+    targets,
+    guarded,
+    store,
+    installation: String(installation),
+    holder: `${process.pid}-${randomUUID()}`,
+    keyed,
+    cache: createRenderCache(),
+    leaseMs: options.leaseMs ?? 30_000,
+    emit: (event) => events.emit({ ...event, time: now() } as ControllerEvent),
+    sees: (target) => seeing.has(target),
+    stopped: () => parts.switch.reason,
+    validate: async (objects) => await checks.validate(objects),
+    lookup: async (application, key) => await lookup(engine, application, key),
+    now,
+  };
+  return engine;
+}
+
+async function lookup(engine: Engine, application: Application, key: Key): Promise<Live | undefined> {
+  const target = engine.guarded.get(key.slice(0, key.indexOf("/")));
+  if (target === undefined) throw new TrueUpError("NOT_FOUND", `lookup: no target has ${key}`, { key });
+  const owner = { installation: engine.installation, application: application.name };
+  const targetNames = (routed: string): string | undefined => engine.targets[routed]?.name;
+  const context = callContext({ application, owner, keyed: engine.keyed, targetNames }, key);
+  const seen = (await target.observe([{ key }], context)).get(key);
+  if (seen?.status === "unknown") throw seen.error;
+  return seen?.status === "found" ? seen.live : undefined;
+}

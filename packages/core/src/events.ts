@@ -1,0 +1,91 @@
+import { EventEmitter } from "eventemitter3";
+import type { Action, Health, Key, Outcome, Plan, Relation, Revision, TrueUpError } from "@trueup/spec";
+
+/** The eight steps of a run, by the names of their files. */
+export type StepName = "resolve" | "render" | "plan" | "gate" | "intent" | "apply" | "verify" | "record";
+
+interface OfApplication {
+  readonly application: string;
+}
+interface OfRun extends OfApplication {
+  readonly run: string;
+}
+interface OfObject extends OfRun {
+  readonly key: Key;
+  readonly action: Exclude<Action, "none">;
+  readonly durationMs: number;
+  /** How many objects of the run are through, of how many: "applied 340 of 1,000". */
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Everything a controller says. `time` is milliseconds since the epoch. No event holds a secret. */
+export type ControllerEvent = { readonly time: number } & (
+  | {
+      readonly type: "source-resolved";
+      readonly source: string;
+      readonly revision: Revision;
+      readonly changed: boolean;
+      readonly durationMs: number;
+    }
+  /** A new revision was opened; `forced` and `older` mean that history was rewritten or replayed. */
+  | {
+      readonly type: "source-opened";
+      readonly source: string;
+      readonly revision: Revision;
+      readonly relation: Relation;
+    }
+  | { readonly type: "source-failed"; readonly source: string; readonly error: TrueUpError }
+  | { readonly type: "watch-started" | "watch-resynced"; readonly target: string }
+  | { readonly type: "watch-lost"; readonly target: string; readonly error: TrueUpError }
+  | ({ readonly type: "application-set" | "application-removed" } & OfApplication)
+  | ({ readonly type: "drift-detected"; readonly key: Key; readonly reason: string } & OfApplication)
+  | ({ readonly type: "retry-scheduled"; readonly attempt: number; readonly delayMs: number } & OfApplication)
+  | ({ readonly type: "run-started"; readonly trigger: string } & OfRun)
+  | ({ readonly type: "step-finished"; readonly step: StepName; readonly durationMs: number } & OfRun)
+  | ({ readonly type: "run-planned"; readonly plan: Plan } & OfRun)
+  | ({ readonly type: "run-blocked"; readonly reason: string; readonly plan: Plan } & OfRun)
+  | ({ readonly type: "object-applied" | "object-deleted" } & OfObject)
+  | ({ readonly type: "object-failed"; readonly error: TrueUpError } & OfObject)
+  | ({ readonly type: "object-skipped"; readonly reason: string } & OfObject)
+  | ({ readonly type: "object-pending"; readonly retryAfterMs: number } & OfObject)
+  | ({ readonly type: "health-waiting"; readonly waiting: number; readonly total: number } & OfRun)
+  | ({
+      readonly type: "run-finished";
+      readonly outcome: Outcome;
+      readonly durationMs: number;
+      readonly changes: number;
+      readonly revision?: Revision;
+      readonly health?: Health;
+      readonly error?: TrueUpError;
+    } & OfRun)
+);
+
+/** An event without its time, each member of the union for itself. */
+export type Untimed<E> = E extends unknown ? Omit<E, "time"> : never;
+
+export interface Events<E extends { readonly type: string }> {
+  emit(event: E): void;
+  /** Answers its undo. */
+  subscribe(listener: (event: E) => void): () => void;
+}
+
+/** A listener that throws is reported; the others still hear the event, and whoever emitted it goes on. */
+export function createEvents<E extends { readonly type: string }>(onError: (error: unknown) => void): Events<E> {
+  const emitter = new EventEmitter<{ event: [E] }>();
+  return {
+    emit: (event) => void emitter.emit("event", event),
+    subscribe(listener) {
+      const guarded = (event: E): void => {
+        try {
+          const result: unknown = listener(event);
+          if (result instanceof Promise) result.catch(onError);
+        } catch (error) {
+          onError(error);
+        }
+      };
+      emitter.on("event", guarded);
+      return () => void emitter.off("event", guarded);
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import type { Commit, Intent, Key, RowChange } from "@trueup/spec";
+import type { Gate } from "./gate.ts";
+import type { Graph } from "./order.ts";
+import type { Planning } from "./plan.ts";
+import { intendedRow } from "./row.ts";
+import type { Runtime } from "./runtime.ts";
+
+export interface IntentOptions {
+  readonly runtime: Runtime;
+  readonly planning: Planning;
+  readonly graph: Graph;
+  readonly gate: Extract<Gate, { status: "open" }>;
+  readonly run: string;
+  readonly startedAt: number;
+  readonly trigger: string;
+  readonly commit: Commit | undefined;
+  readonly identities: ReadonlyMap<string, string>;
+}
+
+/**
+ * Step 5: what must be on disk before the first write. The inventory becomes old ∪ new, so that whatever a crash leaves
+ * behind is known to be ours; and the record says which run began.
+ */
+export function intent(options: IntentOptions): readonly RowChange[] {
+  const { runtime, planning, graph, gate, run, startedAt, trigger, commit, identities } = options;
+  const { plan, changes } = planning;
+  const rows: RowChange[] = [];
+  for (const [key, { item }] of changes) {
+    if (item.declared === undefined || item.tracked !== undefined) continue;
+    rows.push({ type: "track", tracked: intendedRow(key, item.declared, undefined, graph.dependsOn.get(key) ?? []) });
+  }
+  const intended: Intent = {
+    run,
+    startedAt,
+    trigger,
+    revision: plan.revision,
+    planDigest: plan.digest,
+    changes: plan.changes.map(({ key, action }) => ({ key, action })),
+    ...(gate.approval && { approval: gate.approval }),
+    ...(commit && { author: commit.author, message: commit.message }),
+  };
+  const state = { ...runtime.record?.state, targets: Object.fromEntries(identities), intent: intended };
+  rows.push({ type: "state", state });
+  return rows;
+}
+
+/** What the record of a run that did not end says of its changes, now that its rows are read again. */
+export function interrupted(intent: Intent, inventory: ReadonlyMap<Key, { readonly run?: string }>) {
+  return intent.changes.map(({ key, action }) => {
+    const row = inventory.get(key);
+    const done = action === "delete" ? row === undefined : row?.run === intent.run;
+    return done
+      ? { key, action, outcome: "done" as const }
+      : { key, action, outcome: "pending" as const, message: "the process ended before this was recorded" };
+  });
+}

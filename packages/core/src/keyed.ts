@@ -1,0 +1,38 @@
+import { createHmac, hkdfSync } from "node:crypto";
+import { digestOf, type Declared, type Manifest, type Mask } from "@trueup/spec";
+import { project } from "@trueup/diff";
+
+/** Digests that say nothing to those without the key: a Secret's value cannot be guessed from the store. */
+export interface Keyed {
+  /** Of the value under a mask. */
+  fingerprint(manifest: Manifest, mask: Mask): string;
+  /** Of a declared object as a whole. */
+  declared(declared: Declared): string;
+  /** The key for redaction: equal values show alike within what one controller prints. */
+  readonly redaction: string;
+  /** Seeds the renderers' random values. */
+  readonly random: string;
+}
+
+/** `secret` is the controller's key, or the one that was made and kept beside the store. */
+export function createKeyed(secret: string): Keyed {
+  const derive = (purpose: string): string =>
+    Buffer.from(hkdfSync("sha256", secret, "", `trueup ${purpose}`, 32)).toString("hex");
+  const digests = derive("digests");
+  const hmac = (text: string): string => createHmac("sha256", digests).update(text).digest("hex").slice(0, 40);
+  // A declared object is immutable, and asked about in every plan.
+  const known = new WeakMap<Declared, string>();
+  return {
+    redaction: derive("redaction"),
+    random: derive("random"),
+    fingerprint: (manifest, mask) => hmac(digestOf(project(manifest, mask))),
+    declared(declared) {
+      let digest = known.get(declared);
+      if (digest === undefined) {
+        digest = hmac(`${declared.digest} ${declared.content?.tree.digest ?? ""}`);
+        known.set(declared, digest);
+      }
+      return digest;
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import { parseKey, toTrueUpError } from "@trueup/spec";
+import { plan, type Planning } from "./plan.ts";
+import type { RenderedApplication } from "./render.ts";
+import type { Resolved } from "./resolve.ts";
+import type { Engine, Runtime } from "./runtime.ts";
+import { targetsOf } from "./select.ts";
+
+/** What the targets of an application say they are. */
+export async function identitiesOf(
+  engine: Engine,
+  runtime: Runtime,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const names = new Set(targetsOf(runtime.application).map((routed) => engine.targets[routed]?.name ?? routed));
+  for (const key of runtime.record?.inventory.keys() ?? []) names.add(parseKey(key).target);
+  const found = await Promise.all(
+    [...names].map(async (name) => [name, await engine.guarded.get(name)?.identity(signal)] as const),
+  );
+  return new Map(found.flatMap(([name, identity]) => (identity === undefined ? [] : [[name, identity] as const])));
+}
+
+/** Step 3 in a run. What a watch vouches for is not read; what was read is no longer in doubt. */
+export async function planRun(
+  engine: Engine,
+  runtime: Runtime,
+  resolved: Resolved,
+  rendered: RenderedApplication | undefined,
+  signal: AbortSignal,
+  purpose: "preview" | "apply" = runtime.application.mode === "approve" ? "preview" : "apply",
+): Promise<Planning & { readonly identities: ReadonlyMap<string, string> }> {
+  const { application, record } = runtime;
+  const identities = await identitiesOf(engine, runtime, signal);
+  const taken = runtime.dirty;
+  runtime.dirty = new Set();
+  const seeing = new Set([...engine.guarded.keys()].filter(engine.sees));
+  try {
+    const planning = await plan({
+      application,
+      revision: resolved.revision,
+      rendered,
+      inventory: record?.inventory ?? new Map(),
+      targets: engine.guarded,
+      targetNames: (routed) => engine.targets[routed]?.name,
+      owner: { installation: engine.installation, application: application.name },
+      keyed: engine.keyed,
+      purpose,
+      settled(key) {
+        const { target } = parseKey(key);
+        return seeing.has(target) && runtime.observed.has(target) && !taken.has(key);
+      },
+      identities,
+      ...(record?.state.targets && { recordedIdentities: record.state.targets }),
+      signal,
+    });
+    for (const target of seeing) if (engine.sees(target)) runtime.observed.add(target);
+    // What was only looked at, or could not be, is in doubt until it was put right.
+    for (const key of [...planning.changes.keys(), ...planning.failures.keys()]) runtime.dirty.add(key);
+    for (const [key, health] of planning.health) runtime.health.report(key, health);
+    for (const key of planning.releases) runtime.health.report(key, { status: "healthy" });
+    return { ...planning, identities };
+  } catch (error) {
+    for (const key of taken) runtime.dirty.add(key);
+    throw toTrueUpError(error);
+  }
+}

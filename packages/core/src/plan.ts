@@ -1,0 +1,272 @@
+import {
+  digestOf,
+  formatRef,
+  parseKey,
+  TrueUpError,
+  toTrueUpError,
+  type Application,
+  type Change,
+  type Finding,
+  type Health,
+  type Item,
+  type Key,
+  type Observed,
+  type Owner,
+  type Plan,
+  type Planned,
+  type Revision,
+  type Tracked,
+} from "@trueup/spec";
+import { compareItem, type Verdict } from "./compare.ts";
+import type { GuardedTarget } from "./guard.ts";
+import type { Keyed } from "./keyed.ts";
+import type { RenderedApplication } from "./render.ts";
+import { impersonationOf } from "./select.ts";
+
+export interface PlanOptions {
+  readonly application: Application;
+  readonly revision: Revision;
+  /** Undefined where the application is being removed: nothing is declared. */
+  readonly rendered: Pick<RenderedApplication, "objects" | "warnings"> | undefined;
+  readonly inventory: ReadonlyMap<Key, Tracked>;
+  /** By the name that keys hold. */
+  readonly targets: ReadonlyMap<string, GuardedTarget>;
+  /** The name that keys hold, for the name that routes use. Default: the same. */
+  readonly targetNames?: (routed: string) => string | undefined;
+  readonly owner: Owner;
+  readonly keyed: Keyed;
+  /** `preview` where a person will look at it: a target then asks its server for a dry run. */
+  readonly purpose: "preview" | "apply";
+  /** Objects of which a watch says that they stand as they were recorded: they are not read. */
+  readonly settled?: (key: Key) => boolean;
+  /** What each target says it is (`Target.identity`). Default: its name. */
+  readonly identities?: ReadonlyMap<string, string>;
+  /** What each was when the inventory was written: where that differs, nothing is deleted there. */
+  readonly recordedIdentities?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** A change with all that is needed to make it. */
+export interface PlannedItem {
+  readonly item: Item;
+  readonly planned: Planned;
+  readonly seen: Observed;
+  readonly change: Change;
+}
+
+/** Step 3's whole answer: the plan for people, and what each step after it needs. */
+export interface Planning {
+  readonly plan: Plan;
+  readonly changes: ReadonlyMap<Key, PlannedItem>;
+  /** Rows to write for objects that stand as declared but were not recorded so. */
+  readonly settles: readonly Tracked[];
+  /** Rows to drop: gone already, or no longer ours to delete. */
+  readonly releases: readonly Key[];
+  /** Objects that can be neither planned nor left out: unread, another's. The rest of the plan goes on. */
+  readonly failures: ReadonlyMap<Key, TrueUpError>;
+  /** Of every object that was read. */
+  readonly health: ReadonlyMap<Key, Health>;
+  /** How many objects were read and compared. */
+  readonly compared: number;
+}
+
+/** Step 3: desired and live become one value. Writes nothing. */
+export async function plan(options: PlanOptions): Promise<Planning> {
+  const items = itemsOf(options);
+  const seen = await observe(options, items);
+  const verdicts = await judge(options, items, seen);
+  return summarize(options, verdicts, items.size);
+}
+
+function itemsOf({ rendered, inventory }: PlanOptions): Map<Key, Item> {
+  const items = new Map<Key, Item>();
+  for (const [key, declared] of rendered?.objects ?? []) {
+    const tracked = inventory.get(key);
+    items.set(key, tracked === undefined ? { key, declared } : { key, declared, tracked });
+  }
+  for (const [key, tracked] of inventory) {
+    if (!items.has(key)) items.set(key, { key, tracked });
+  }
+  return items;
+}
+
+/** Whether nothing about this object can have changed since it was last recorded. */
+function isSettled({ settled, keyed }: PlanOptions, { key, declared, tracked }: Item): boolean {
+  if (declared === undefined || tracked?.applied === undefined || settled === undefined) return false;
+  return tracked.applied === keyed.declared(declared) && settled(key);
+}
+
+async function observe(options: PlanOptions, items: ReadonlyMap<Key, Item>): Promise<Map<Key, Observed>> {
+  const groups = new Map<string, { target: GuardedTarget; items: Item[]; context: ReturnType<typeof callContext> }>();
+  const seen = new Map<Key, Observed>();
+  for (const item of items.values()) {
+    if (isSettled(options, item)) continue;
+    const context = callContext(options, item.key);
+    const name = parseKey(item.key).target;
+    const target = options.targets.get(name);
+    if (target === undefined) {
+      const error = new TrueUpError("UNAVAILABLE", `the target ${name} is not there: its objects are left as they are`);
+      seen.set(item.key, { status: "unknown", error });
+      continue;
+    }
+    const id = `${name}\n${JSON.stringify(context.as ?? null)}`;
+    const group = groups.get(id);
+    if (group === undefined) groups.set(id, { target, items: [item], context });
+    else group.items.push(item);
+  }
+  await Promise.all(
+    [...groups.values()].map(async ({ target, items, context }) => {
+      for (const [key, observed] of await target.observe(items, context)) seen.set(key, observed);
+    }),
+  );
+  options.signal?.throwIfAborted();
+  return seen;
+}
+
+/** The context of calls about one object. */
+export function callContext(
+  options: Pick<PlanOptions, "application" | "owner" | "keyed" | "targetNames" | "signal">,
+  key: Key,
+) {
+  const { application, owner, keyed, signal, targetNames = (name: string) => name } = options;
+  const as =
+    application.as === undefined && application.routes === undefined
+      ? undefined
+      : impersonationOf(application, parseKey(key), targetNames);
+  return {
+    application: application.name,
+    owner,
+    fingerprint: keyed.fingerprint,
+    ...(application.ignore && { ignore: application.ignore }),
+    ...(as && { as }),
+    ...(signal && { signal }),
+  };
+}
+
+async function judge(
+  options: PlanOptions,
+  items: ReadonlyMap<Key, Item>,
+  seen: ReadonlyMap<Key, Observed>,
+): Promise<ReadonlyMap<Key, { item: Item; seen: Observed; verdict: Verdict }>> {
+  const verdicts = new Map<Key, { item: Item; seen: Observed; verdict: Verdict }>();
+  const declaredUids = new Set<string>();
+  for (const [key, observed] of seen) {
+    if (items.get(key)?.declared === undefined) continue;
+    const uid = observed.status === "found" ? observed.live.uid : items.get(key)?.tracked?.uid;
+    if (uid !== undefined) declaredUids.add(uid);
+  }
+  // What a target plans by itself may take a request each: side by side, but not all at once.
+  const queue = [...seen];
+  const worker = async (): Promise<void> => {
+    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+      const [key, observed] = next;
+      const item = items.get(key);
+      if (item === undefined) continue;
+      verdicts.set(key, { item, seen: observed, verdict: await judgeOne(options, item, observed, declaredUids) });
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(options.application.concurrency ?? 16, queue.length) }, worker));
+  options.signal?.throwIfAborted();
+  return verdicts;
+}
+
+async function judgeOne(
+  options: PlanOptions,
+  item: Item,
+  seen: Observed,
+  declaredUids: ReadonlySet<string>,
+): Promise<Verdict> {
+  const { target: name } = parseKey(item.key);
+  const target = options.targets.get(name);
+  try {
+    if (target === undefined || seen.status === "unknown") {
+      throw seen.status === "unknown" ? seen.error : new TrueUpError("UNAVAILABLE", `the target ${name} is not there`);
+    }
+    return await compareItem({
+      item,
+      seen,
+      target,
+      application: options.application,
+      owner: options.owner,
+      keyed: options.keyed,
+      declaredUids,
+      sameTarget: isSameTarget(options, name),
+      plan: () => target.plan(item, seen, { ...callContext(options, item.key), purpose: options.purpose }),
+    });
+  } catch (error) {
+    return { type: "failure", error: toTrueUpError(error) };
+  }
+}
+
+function isSameTarget({ identities, recordedIdentities }: PlanOptions, name: string): boolean {
+  const [now, recorded] = [identities?.get(name), recordedIdentities?.[name]];
+  return now === undefined || recorded === undefined || now === recorded;
+}
+
+function summarize(
+  options: PlanOptions,
+  verdicts: ReadonlyMap<Key, { item: Item; seen: Observed; verdict: Verdict }>,
+  total: number,
+): Planning {
+  const changes: [Key, PlannedItem][] = [];
+  const settles: Tracked[] = [];
+  const releases: Key[] = [];
+  const failures = new Map<Key, TrueUpError>();
+  const health = new Map<Key, Health>();
+  const findings: Finding[] = [...(options.rendered?.warnings ?? [])];
+  for (const [key, { item, seen, verdict }] of verdicts) {
+    const origin = item.declared?.origin;
+    if (seen.status === "settled") health.set(key, seen.health);
+    if (seen.status === "found") health.set(key, healthOf(options, key, seen));
+    switch (verdict.type) {
+      case "change":
+        changes.push([key, { item, seen, planned: verdict.planned, change: verdict.change }]);
+        break;
+      case "settle":
+        settles.push(verdict.tracked);
+        break;
+      case "release":
+        releases.push(key);
+        break;
+      case "failure":
+        failures.set(key, verdict.error);
+        findings.push({ severity: "error", message: failureMessage(key, verdict.error), ...(origin && { origin }) });
+        break;
+      case "none":
+        break;
+    }
+    if ("finding" in verdict && verdict.finding !== undefined) {
+      findings.push({ severity: "warning", message: verdict.finding, ...(origin && { origin }) });
+    }
+  }
+  changes.sort(([a], [b]) => (a < b ? -1 : 1));
+  findings.sort((a, b) => (a.message < b.message ? -1 : 1));
+  const list = changes.map(([, { change }]) => change);
+  const plan: Plan = {
+    application: options.application.name,
+    revision: options.revision,
+    digest: planDigest(options, list),
+    changes: list,
+    unchanged: total - list.length - releases.length - failures.size,
+    findings,
+  };
+  return { plan, changes: new Map(changes), settles, releases, failures, health, compared: verdicts.size };
+}
+
+const failureMessage = (key: Key, error: TrueUpError): string => {
+  const what = formatRef(parseKey(key));
+  return error.message.includes(what) ? error.message : `${what}: ${error.message}`;
+};
+
+function healthOf({ targets }: PlanOptions, key: Key, { live }: Extract<Observed, { status: "found" }>): Health {
+  return targets.get(parseKey(key).target)?.target.health?.(live) ?? { status: "healthy" };
+}
+
+function planDigest({ application, identities }: PlanOptions, changes: readonly Change[]): string {
+  const targets = [...new Set(changes.map(({ key }) => parseKey(key).target))].toSorted();
+  return digestOf({
+    application: application.name,
+    targets: targets.map((name) => [name, identities?.get(name) ?? name]),
+    changes: changes.map(({ key, action, uid, stamp, before, after }) => ({ key, action, uid, stamp, before, after })),
+  });
+}

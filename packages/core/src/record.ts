@@ -1,0 +1,99 @@
+import type {
+  ApplicationState,
+  Approval,
+  ChangeRecord,
+  Commit,
+  Health,
+  HistoryEntry,
+  Outcome,
+  Revision,
+  RowChange,
+  TrueUpError,
+  Verification,
+} from "@trueup/spec";
+import type { Runtime } from "./runtime.ts";
+
+export type HistoryRow = Omit<HistoryEntry, "id" | "application">;
+
+/** What a run came to. */
+export interface Ending {
+  readonly outcome: Outcome;
+  readonly revision?: Revision | undefined;
+  readonly commit?: Commit | undefined;
+  readonly verified?: Verification | undefined;
+  readonly planDigest?: string | undefined;
+  readonly approval?: Approval | undefined;
+  readonly changes: readonly ChangeRecord[];
+  readonly health?: Health | undefined;
+  readonly error?: TrueUpError | undefined;
+  readonly renderedDigest?: string | undefined;
+}
+
+export interface Begun {
+  readonly run: string;
+  readonly trigger: string;
+  readonly startedAt: number;
+  readonly finishedAt: number;
+}
+
+/** Step 8: the rows that end a run: the state of the application and, where there is something to tell, a line of history. */
+export function record(
+  runtime: Runtime,
+  begun: Begun,
+  ending: Ending,
+): { rows: readonly RowChange[]; entry: HistoryRow } {
+  const before = runtime.record?.state ?? {};
+  const entry = historyRow(begun, ending);
+  const state = stateAfter(before, ending);
+  const rows: RowChange[] = [];
+  if (JSON.stringify(state) !== JSON.stringify(before)) rows.push({ type: "state", state });
+  if (isNews(runtime, before, entry)) rows.push({ type: "history", entry });
+  return { rows, entry };
+}
+
+function stateAfter(before: ApplicationState, ending: Ending): ApplicationState {
+  const { intent: _, ...state } = before;
+  const { outcome, revision, planDigest, renderedDigest, health } = ending;
+  const approvals = (before.approvals ?? []).filter(({ digest }) => outcome === "blocked" || digest !== planDigest);
+  const next = {
+    ...state,
+    approvals,
+    failures: outcome === "failed" ? (before.failures ?? 0) + 1 : outcome === "succeeded" ? 0 : (before.failures ?? 0),
+    ...(outcome === "succeeded" && revision && { revision }),
+    ...(outcome === "succeeded" && renderedDigest !== undefined && { renderedDigest }),
+    ...(outcome === "succeeded" && revision && health?.status === "healthy" && { lastHealthy: revision }),
+  };
+  // Absent and empty mean the same: a steady state writes nothing.
+  const { approvals: kept, failures, ...rest } = next;
+  return { ...rest, ...(kept.length > 0 && { approvals: kept }), ...(failures > 0 && { failures }) };
+}
+
+function historyRow(begun: Begun, ending: Ending): HistoryRow {
+  const { outcome, revision, commit, verified, planDigest, approval, changes, health, error } = ending;
+  return {
+    ...begun,
+    outcome,
+    changes,
+    ...(revision && { revision }),
+    ...(commit && { author: commit.author, message: commit.message }),
+    ...(verified && { verified }),
+    ...(planDigest !== undefined && { planDigest }),
+    ...(approval && { approval }),
+    ...(health && { health }),
+    ...(error && { error: { code: error.code, message: error.message } }),
+  };
+}
+
+/** A run that found everything as it was, or failed as the one before, is no news. */
+function isNews(runtime: Runtime, before: ApplicationState, entry: HistoryRow): boolean {
+  if (entry.changes.length > 0) return true;
+  if (entry.outcome === "succeeded") return entry.revision?.id !== before.revision?.id || (before.failures ?? 0) > 0;
+  const last = runtime.status.lastRun;
+  return (
+    last === undefined ||
+    last.outcome !== entry.outcome ||
+    last.revision?.id !== entry.revision?.id ||
+    last.planDigest !== entry.planDigest ||
+    last.error?.message !== entry.error?.message
+  );
+}

@@ -1,0 +1,57 @@
+import { TrueUpError } from "@trueup/spec";
+import { render, type RenderedApplication } from "./render.ts";
+import { specificationOf, type Resolved } from "./resolve.ts";
+import type { Engine, Runtime } from "./runtime.ts";
+
+/** Step 2 in a run: the last render where its inputs still hold. Undefined where the application is being removed. */
+export async function renderRun(
+  engine: Engine,
+  runtime: Runtime,
+  resolved: Resolved,
+  signal: AbortSignal,
+): Promise<RenderedApplication | undefined> {
+  if (runtime.removing) return undefined;
+  const { application } = runtime;
+  if (!resolved.sameInputs || runtime.rendered === undefined) {
+    const specification = specificationOf(runtime);
+    const of = await render({
+      application,
+      tree: resolved.opened.snapshot.tree,
+      renderers: engine.renderers,
+      targets: engine.targets,
+      validate: engine.validate,
+      surroundings: {
+        source: async (name) => await otherTree(engine, name),
+        capabilities: async (name) => await capabilitiesOf(engine, name),
+        lookup: async (key) => (await engine.lookup(application, key))?.manifest,
+        clock: engine.now,
+        cache: engine.cache,
+        secret: engine.keyed.random,
+      },
+      signal,
+    });
+    runtime.rendered = { of, specification };
+  }
+  const { of } = runtime.rendered;
+  const tracked = runtime.record?.inventory.size ?? 0;
+  if (of.objects.size === 0 && tracked > 0 && application.prune?.allowEmpty !== true) {
+    const message = `application ${application.name} renders to nothing, where there are ${tracked} objects: nothing is pruned unless prune.allowEmpty says so`;
+    throw new TrueUpError("BLOCKED", message, { origin: { file: application.path ?? "" } });
+  }
+  return of;
+}
+
+async function otherTree(engine: Engine, name: string) {
+  const source = engine.sources.get(name);
+  if (source === undefined) throw new TrueUpError("NOT_FOUND", `no source is named ${name}`);
+  const opened = await source.open(source.revision ?? (await source.resolve()));
+  // The newest snapshot stays open; an older one is open for as long as a run holds it.
+  opened.release();
+  return opened.snapshot.tree;
+}
+
+async function capabilitiesOf(engine: Engine, name: string) {
+  const capabilities = await engine.targets[name]?.capabilities?.();
+  if (capabilities !== undefined) return capabilities;
+  throw new TrueUpError("UNSUPPORTED", `the target ${name} does not say what it can do`);
+}

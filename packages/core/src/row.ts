@@ -1,0 +1,79 @@
+import {
+  PRUNE,
+  WAVE,
+  type Application,
+  type Declared,
+  type Key,
+  type Live,
+  type Mask,
+  type TargetState,
+  type Tracked,
+} from "@trueup/spec";
+import { maskInterner, maskOf, withoutIgnored } from "@trueup/diff";
+import type { Keyed } from "./keyed.ts";
+
+/** What of an object is compared: our mask, less what is ignored and what was yielded. */
+export function maskFor(application: Application, mask: Mask, live: Live): Mask {
+  return withoutIgnored(mask, { rules: application.ignore ?? [], manifest: live.manifest, yielded: live.yielded });
+}
+
+/** Masks are shared by shape: ten thousand objects have a handful. It holds none that nobody uses. */
+const internMask = maskInterner();
+
+export interface RowInput {
+  readonly key: Key;
+  readonly declared: Declared;
+  readonly live: Live;
+  /** The target's; default: what is declared. */
+  readonly mask: Mask | undefined;
+  readonly state?: TargetState | undefined;
+  /** The row as it was. */
+  readonly before: Tracked | undefined;
+  readonly dependsOn?: readonly Key[];
+  /** The run that wrote it; left as it was where nothing was written. */
+  readonly run?: string | undefined;
+  readonly application: Application;
+  readonly keyed: Keyed;
+}
+
+/** The row of the inventory once the object stands as declared. */
+export function rowOf(input: RowInput): Tracked {
+  const { key, declared, live, application, keyed, before } = input;
+  const mask = internMask(input.mask ?? maskOf(declared.manifest));
+  const state = input.state ?? before?.state;
+  return {
+    ...intendedRow(key, declared, before, input.dependsOn ?? before?.dependsOn ?? []),
+    ...(live.uid !== undefined && { uid: live.uid }),
+    mask,
+    expected: keyed.fingerprint(live.manifest, maskFor(application, mask, live)),
+    applied: keyed.declared(declared),
+    ...(state !== undefined && { state }),
+    ...(input.run !== undefined && { run: input.run }),
+  };
+}
+
+/** The row before the first write: it says that we are about to own this, and nothing of how it stands. */
+export function intendedRow(
+  key: Key,
+  declared: Declared,
+  before: Tracked | undefined,
+  dependsOn: readonly Key[],
+): Tracked {
+  const prune = declared.manifest.metadata.annotations?.[PRUNE];
+  const wave = waveOf(declared);
+  const { prune: _p, wave: _w, ...kept } = before ?? {};
+  return {
+    ...kept,
+    key,
+    apiVersion: declared.manifest.apiVersion,
+    dependsOn,
+    ...(wave !== 0 && { wave }),
+    ...((prune === "disabled" || prune === "confirm") && { prune }),
+  };
+}
+
+/** The object's wave; 0 where it names none, or no whole number. */
+export function waveOf(declared: Declared): number {
+  const text = declared.manifest.metadata.annotations?.[WAVE];
+  return text !== undefined && /^-?\d{1,9}$/.test(text) ? Number(text) : 0;
+}

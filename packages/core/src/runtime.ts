@@ -1,0 +1,141 @@
+import type {
+  Application,
+  ApplicationState,
+  Health,
+  HistoryEntry,
+  Key,
+  Live,
+  Plan,
+  Renderer,
+  RenderCache,
+  Revision,
+  RowChange,
+  Store,
+  Target,
+  Tracked,
+  Declared,
+  TrueUpError,
+} from "@trueup/spec";
+import type { ControllerEvent, Untimed } from "./events.ts";
+import type { GuardedTarget } from "./guard.ts";
+import { createHealthWaiter, type HealthWaiter } from "./health.ts";
+import type { Keyed } from "./keyed.ts";
+import { createMutex, type Mutex } from "./mutex.ts";
+import type { RenderedApplication } from "./render.ts";
+import type { SourceHead } from "./sources.ts";
+
+/** What all runs of a controller share. */
+export interface Engine {
+  readonly sources: ReadonlyMap<string, SourceHead>;
+  readonly renderers: Readonly<Record<string, Renderer>>;
+  /** By the names routes use. */
+  readonly targets: Readonly<Record<string, Target>>;
+  /** By the names keys hold. */
+  readonly guarded: ReadonlyMap<string, GuardedTarget>;
+  readonly store: Store;
+  readonly installation: string;
+  readonly holder: string;
+  readonly keyed: Keyed;
+  readonly cache: RenderCache;
+  readonly leaseMs: number;
+  readonly emit: (event: Untimed<ControllerEvent>) => void;
+  /** Whether a watch of this target sees what happens, so that silence means "unchanged". */
+  readonly sees: (target: string) => boolean;
+  /** Why all writes are stopped. */
+  readonly stopped: () => string | undefined;
+  readonly validate: (objects: readonly Declared[]) => Promise<readonly TrueUpError[]>;
+  readonly lookup: (application: Application, key: Key) => Promise<Live | undefined>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** What one application has in memory between runs. The store holds all that must not be lost. */
+export interface Runtime {
+  application: Application;
+  /** Runs and commands of one application go one after the other. */
+  readonly mutex: Mutex;
+  /** As the store has it, with the rows of the run under way. */
+  record: { state: ApplicationState; inventory: Map<Key, Tracked>; token: number } | undefined;
+  /** The last render and the specification it was made for. */
+  rendered: { readonly of: RenderedApplication; readonly specification: string } | undefined;
+  /** Which application has a key: shared by all runtimes of a controller, so that a live change finds its application at once. */
+  readonly owners: Map<Key, Runtime>;
+  /** Objects that a watch, or a failure, says to read again. */
+  dirty: Set<Key>;
+  /** Targets of which everything was read since their watch began to see. */
+  readonly observed: Set<string>;
+  /** What a watch said, during a run, of objects that the run writes. */
+  readonly inFlight: Map<Key, Live | "gone" | undefined>;
+  health: HealthWaiter;
+  status: RuntimeStatus;
+  /** Ends a run's waiting: a newer revision is there, or the application is suspended or removed. */
+  superseded: AbortController | undefined;
+  /** Somebody is being removed by `remove`: the run deletes everything. */
+  removing: boolean;
+}
+
+export type Phase = "idle" | "running" | "waiting" | "blocked" | "failed" | "suspended";
+
+export interface RuntimeStatus {
+  phase: Phase;
+  /** What the application stands at. */
+  revision?: Revision;
+  /** What its source is at. */
+  latest?: Revision;
+  health?: Health;
+  /** Differences that are known and not put right: drift that is only observed, a plan that waits. */
+  plan?: Plan;
+  reason?: string;
+  error?: TrueUpError;
+  failures: number;
+  lastRun?: Omit<HistoryEntry, "id" | "application">;
+}
+
+/** Rows as the memory's inventory takes them: the same that the store is given. */
+export function applyRows(runtime: Runtime, rows: readonly RowChange[]): void {
+  const record = runtime.record;
+  if (record === undefined) return;
+  for (const row of rows) {
+    if (row.type === "track") {
+      record.inventory.set(row.tracked.key, row.tracked);
+      runtime.owners.set(row.tracked.key, runtime);
+    } else if (row.type === "untrack") {
+      record.inventory.delete(row.key);
+      if (runtime.owners.get(row.key) === runtime) runtime.owners.delete(row.key);
+    } else if (row.type === "state") record.state = row.state;
+    else if (row.type === "forget") {
+      for (const key of record.inventory.keys()) if (runtime.owners.get(key) === runtime) runtime.owners.delete(key);
+      record.inventory.clear();
+      record.state = {};
+    }
+  }
+}
+
+export function createRuntime(
+  application: Application,
+  owners: Map<Key, Runtime>,
+  observe: (
+    runtime: Runtime,
+    keys: readonly Key[],
+    signal: AbortSignal | undefined,
+  ) => Promise<ReadonlyMap<Key, Health>>,
+): Runtime {
+  const runtime: Runtime = {
+    application,
+    mutex: createMutex(),
+    owners,
+    record: undefined,
+    rendered: undefined,
+    dirty: new Set(),
+    observed: new Set(),
+    inFlight: new Map(),
+    health: createHealthWaiter({
+      observe: async (keys, signal) => await observe(runtime, keys, signal),
+      timeoutMs: application.healthTimeoutMs ?? 300_000,
+    }),
+    status: { phase: application.suspended === true ? "suspended" : "idle", failures: 0 },
+    superseded: undefined,
+    removing: false,
+  };
+  return runtime;
+}

@@ -1,0 +1,42 @@
+import type { ApplicationSpec, Impersonation, ObjectSelector, Ref, Route } from "@trueup/spec";
+
+/** `*` stands for any run of characters. Linear: no regular expression is built from the pattern. */
+export function matchesName(pattern: string, name: string): boolean {
+  const parts = pattern.split("*");
+  const first = parts[0] ?? "";
+  if (parts.length === 1) return pattern === name;
+  if (!name.startsWith(first)) return false;
+  let at = first.length;
+  const last = parts.at(-1) ?? "";
+  for (const part of parts.slice(1, -1)) {
+    const found = name.indexOf(part, at);
+    if (found === -1) return false;
+    at = found + part.length;
+  }
+  return name.length - last.length >= at && name.endsWith(last);
+}
+
+export function selects(selector: ObjectSelector | undefined, ref: Omit<Ref, "target">): boolean {
+  if (selector === undefined) return true;
+  const fields = ["group", "kind", "namespace", "name"] as const;
+  return fields.every((field) => selector[field] === undefined || matchesName(selector[field], ref[field]));
+}
+
+/** The routes of an application: its own, or the one that `target` stands for. */
+export function routesOf(application: ApplicationSpec): readonly Route[] {
+  return application.routes ?? (application.target === undefined ? [] : [{ target: application.target }]);
+}
+
+export function targetsOf(application: ApplicationSpec): string[] {
+  return [...new Set(routesOf(application).map((route) => route.target))];
+}
+
+/** Whose rights are used for an object on its target: the route's, else the application's. `names` gives the name of a routed target. */
+export function impersonationOf(
+  application: ApplicationSpec,
+  ref: Ref,
+  names: (target: string) => string | undefined,
+): Impersonation | undefined {
+  const route = routesOf(application).find((route) => names(route.target) === ref.target && selects(route.match, ref));
+  return route?.as ?? application.as;
+}

@@ -1,0 +1,47 @@
+import type { ApplicationState, Health, Plan, Revision } from "@trueup/spec";
+import type { HistoryRow } from "./record.ts";
+import type { Phase, Runtime } from "./runtime.ts";
+
+/** How an application stands, as a controller knows it without asking anybody. */
+export interface ApplicationStatus {
+  readonly application: string;
+  readonly phase: Phase;
+  /** `unknown` until the first run; `drifted` where a difference is known and not put right yet. */
+  readonly sync: "synced" | "drifted" | "unknown";
+  readonly health: Health;
+  /** What it stands at, and what its source is at. */
+  readonly revision?: Revision;
+  readonly latest?: Revision;
+  /** Why it waits, is blocked or failed. */
+  readonly reason?: string;
+  readonly error?: { readonly code: string; readonly message: string };
+  /** What a run would do, where it may not. */
+  readonly plan?: Plan;
+  readonly failures: number;
+  readonly objects: number;
+  readonly suspended?: ApplicationState["suspended"];
+  readonly pinned?: ApplicationState["pinned"];
+  readonly lastRun?: HistoryRow;
+}
+
+export function statusOf({ application, status, record, dirty }: Runtime): ApplicationStatus {
+  const { phase, failures, revision, latest, reason, error, plan, lastRun } = status;
+  const { suspended, pinned } = record?.state ?? {};
+  const sync = lastRun === undefined ? "unknown" : dirty.size > 0 || plan !== undefined ? "drifted" : "synced";
+  return {
+    application: application.name,
+    phase,
+    sync,
+    failures,
+    health: status.health ?? { status: "unknown" },
+    objects: record?.inventory.size ?? 0,
+    ...(revision && { revision }),
+    ...(latest && { latest }),
+    ...(reason !== undefined && { reason }),
+    ...(error && { error: { code: error.code, message: error.message } }),
+    ...(plan && plan.changes.length > 0 && { plan }),
+    ...(suspended && { suspended }),
+    ...(pinned && { pinned }),
+    ...(lastRun && { lastRun }),
+  };
+}

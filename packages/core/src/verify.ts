@@ -1,0 +1,40 @@
+import { formatKey, type Health, type Key } from "@trueup/spec";
+import { worst, type HealthWaiter } from "./health.ts";
+
+export interface VerifyOptions {
+  readonly health: HealthWaiter;
+  /** Objects that are waited for. */
+  readonly keys: readonly Key[];
+  /** Fires when a newer revision is there: waiting for this one is over. */
+  readonly signal: AbortSignal;
+  readonly onWaiting?: (waiting: number, total: number) => void;
+}
+
+/** Step 7: waits until every object is healthy, one is degraded, the time is over, or something newer is there. */
+export async function verify({ health, keys, signal, onWaiting }: VerifyOptions): Promise<Health> {
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  let waiting = 0;
+  const found = await Promise.all(
+    keys.map(async (key) => {
+      const now = health.known(key);
+      if (now === undefined) return undefined;
+      onWaiting?.(++waiting, keys.length);
+      const answer = await health.wait(key, either);
+      onWaiting?.(--waiting, keys.length);
+      if (answer.status === "healthy") return undefined;
+      // Fail fast: what is broken is not waited out for the sake of the others.
+      if (answer.status === "degraded") stop.abort();
+      return named(key, answer);
+    }),
+  );
+  return worst(found.filter((answer) => answer !== undefined));
+}
+
+function named(key: Key, health: Health): Health {
+  const what = formatKey(key);
+  return {
+    ...health,
+    message: `${what} is ${health.status}${health.message === undefined ? "" : `: ${health.message}`}`,
+  };
+}
