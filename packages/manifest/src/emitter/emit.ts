@@ -1,6 +1,6 @@
 import type { Json, JsonObject, Manifest } from "@trueup/spec";
-import { compareKeys } from "./key-order.ts";
-import { formatNumber } from "./numbers.ts";
+import { sortKeys } from "./key-order.ts";
+import { formatNumber } from "../go/numbers.ts";
 import { isSimpleKey } from "./style.ts";
 import { Writer } from "./writer.ts";
 
@@ -32,7 +32,7 @@ function emit(writer: Writer, value: Json | undefined, indent: number, place: Pl
       if (value.length > 0) return emitList(writer, value as readonly Json[], indent, place);
     } else {
       const keys = Object.keys(value).filter((key) => (value as JsonObject)[key] !== undefined);
-      if (keys.length > 0) return emitMap(writer, value as JsonObject, keys.toSorted(compareKeys), indent, place);
+      if (keys.length > 0) return emitMap(writer, value as JsonObject, sortKeys(keys), indent, place);
     }
   }
   if (place !== "line") writer.write(" ");

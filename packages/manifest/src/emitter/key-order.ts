@@ -1,4 +1,12 @@
 /**
+ * Sorts the keys of a map as go-yaml v2 does. Its order runs in circles for some keys with leading zeros (`10`, `1e`, `01`),
+ * where Go's result depends on chance; here equal maps are written equally whatever the order of their keys was.
+ */
+export function sortKeys(keys: readonly string[]): string[] {
+  return keys.toSorted().toSorted(compareKeys);
+}
+
+/**
  * The order in which go-yaml v2 writes the keys of a map: by code point, except that letters stand after everything else
  * and that runs of digits compare as numbers (`a2` before `a10`).
  */

@@ -4,6 +4,7 @@ export type Style = "plain" | "single" | "double" | "literal";
 
 /** Characters that begin something else where a plain scalar would begin. */
 const INDICATORS = new Set("#,[]{}&*!|>'\"%@`");
+const SPACE = /[ \t\n\r\u2028\u2029\0]/;
 const BASE_60 = /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/;
 /** Text that is plain whatever stands around it, as most is. The first letters of words like `yes` and `null` are left out. */
 const OBVIOUSLY_PLAIN = /^[A-EG-MP-SU-XZa-eg-mp-su-xz/_][A-Za-z0-9/_.-]*$/;
@@ -56,7 +57,7 @@ function analyze(text: string): { readonly plain: boolean; readonly single: bool
     } else if (char === " " && isBreak(next)) spaceThenBreak = true;
     else if (char === ":" || (i === 0 && (char === "?" || char === "-"))) {
       if (next === "" || next === " " || next === "\t") indicator = true;
-    } else if (char === "#" && /[\s\0]/.test(text.charAt(i - 1))) indicator = true;
+    } else if (char === "#" && SPACE.test(text.charAt(i - 1))) indicator = true;
   }
   const edges = text.startsWith(" ") || text.endsWith(" ");
   return {

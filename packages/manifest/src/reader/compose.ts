@@ -1,9 +1,10 @@
-import { EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from "js-yaml";
+import { COLLECTION_STYLE, EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from "js-yaml";
 import type { Event, ScalarEvent } from "js-yaml";
 import type { Json } from "@trueup/spec";
 import type { Limits } from "./limits.ts";
 import { Problem } from "./problem.ts";
-import { keyText, resolvePlain, Unreadable, type Dialect } from "./scalars.ts";
+import { refold } from "./refold.ts";
+import { keyName, resolvePlain, Unreadable, type Dialect, type Scalar } from "./scalars.ts";
 import { resolveTagged, tagName } from "./tags.ts";
 
 export interface ComposeOptions {
@@ -35,6 +36,9 @@ const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
 const MAX_PROBLEMS = 100;
 
 const NONE = -1;
+
+const ESCAPED_BREAK_AND_EMPTY_LINE = /(?:^|[^\\])(?:\\\\)*\\(?:\r\n|\r|\n)[ \t]*[\r\n]/;
+const COLON_WITHOUT_SPACE = /[ \t]*:[,[\]{}]/y;
 
 /** Reads the text of one document to a value. Aliases share their value: what is returned must not be changed. */
 export function compose(text: string, options: ComposeOptions): Composed {
@@ -73,6 +77,8 @@ class Composer {
   /** Offset of the last event that had one: where an error is reported for an event that has none. */
   #offset = 0;
   #depth = 0;
+  /** How many `[` and `{` are open. */
+  #flow = 0;
   /** Values read so far, those behind aliases counted each time. */
   #values = 0;
   #aliased = 0;
@@ -119,7 +125,10 @@ class Composer {
         const before = this.#values;
         const anchor =
           event.anchorStart === NONE ? undefined : this.#anchor(event.anchorStart, event.anchorEnd, undefined, 0);
+        const flow = event.style === COLLECTION_STYLE.FLOW ? 1 : 0;
+        this.#flow += flow;
         const value = isMap ? this.#mapping() : this.#sequence();
+        this.#flow -= flow;
         this.#depth--;
         if (anchor !== undefined) {
           anchor.value = value;
@@ -157,6 +166,7 @@ class Composer {
       if (this.#isMerge(event)) {
         this.#next++;
         this.#values++;
+        if (dialect === "kustomize" && merges !== undefined) this.#report("`<<` is there twice", offset);
         own ??= new Set(Object.keys(map));
         this.#path.push("<<");
         const source = this.#value();
@@ -184,22 +194,30 @@ class Composer {
     return map;
   }
 
-  /** The name of a field. Numbers and booleans become text, as in kubectl. */
+  /** The name of a field. kubectl takes numbers and booleans for their text, Kustomize does so in the outermost map only. */
   #key(event: Event, offset: number): string {
     if (event.type === EVENT_ID.MAPPING || event.type === EVENT_ID.SEQUENCE) {
       this.#fail("a key must be a scalar", offset);
     }
     const value = this.#value();
-    if (typeof value === "string") return value;
-    const text = typeof value === "object" ? undefined : keyText(value);
-    if (text === undefined) this.#fail(`a key must be a scalar other than null`, offset);
-    return text;
+    // Only text that begins with a digit may be a date, which Kustomize does not take for a string.
+    if (typeof value === "string" && (this.#options.dialect === "kubectl" || !(value < ":"))) return value;
+    const text = event.type === EVENT_ID.SCALAR ? getScalarValue(this.#text, event) : String(value);
+    if (this.#options.dialect === "kustomize") {
+      const isText = value === text || (event.type === EVENT_ID.SCALAR && event.style !== SCALAR_STYLE.PLAIN);
+      if (!isText && (value === null || this.#depth > 1))
+        this.#fail("a key that is not a string must be quoted", offset);
+      return text;
+    }
+    const name = typeof value === "object" ? undefined : keyName(value, text);
+    if (name === undefined) this.#fail("a key must be a scalar other than null", offset);
+    return name;
   }
 
   #isMerge(event: Event): boolean {
     if (event.type !== EVENT_ID.SCALAR || event.valueEnd - event.valueStart !== 2) return false;
     if (event.style !== SCALAR_STYLE.PLAIN || !this.#text.startsWith("<<", event.valueStart)) return false;
-    return event.tagStart === NONE || tagName(this.#text.slice(event.tagStart, event.tagEnd)) === "!!merge";
+    return event.tagStart === NONE || this.#tag(event.tagStart, event.tagEnd) === "!!merge";
   }
 
   #checkMerge(source: Json, offset: number): void {
@@ -211,32 +229,58 @@ class Composer {
 
   #scalar(event: ScalarEvent): Json {
     const text = getScalarValue(this.#text, event);
-    const { dialect } = this.#options;
-    let value: string | number | boolean | null | Unreadable;
-    if (event.tagStart !== NONE) {
-      value = resolveTagged(tagName(this.#text.slice(event.tagStart, event.tagEnd)), text, dialect);
-    } else if (event.style === SCALAR_STYLE.PLAIN) {
-      value = resolvePlain(text, dialect);
-    } else {
-      value = text;
-    }
+    const value = this.#misread(text, event) ?? this.#resolve(text, event);
     if (value instanceof Unreadable) {
       this.#report(value.reason, this.#offset);
       return null;
     }
-    if (typeof value === "string" && !event.fast && !value.isWellFormed())
+    if (typeof value === "string" && !event.fast && !value.isWellFormed()) {
       this.#report("half of a surrogate pair", this.#offset);
+    }
     return value;
   }
 
+  #resolve(text: string, event: ScalarEvent): Scalar | Unreadable {
+    const { dialect } = this.#options;
+    const plain = event.style === SCALAR_STYLE.PLAIN;
+    let value: Scalar | Unreadable = text;
+    if (event.tagStart !== NONE) value = resolveTagged(this.#tag(event.tagStart, event.tagEnd), text, dialect);
+    // Kustomize prints what it has read before it reads it again, with quotes where flow style needs them.
+    else if (plain && this.#flow > 0 && dialect === "kustomize" && (text === "" || text.includes(":"))) return text;
+    else if (plain) value = resolvePlain(text, dialect);
+    const folded = dialect === "kustomize" && event.style === SCALAR_STYLE.FOLDED_BLOCK;
+    return folded && typeof value === "string" ? refold(value) : value;
+  }
+
+  /** What js-yaml, which reads YAML 1.2, reads otherwise than go-yaml does. */
+  #misread(text: string, event: ScalarEvent): Unreadable | undefined {
+    if (event.style === SCALAR_STYLE.DOUBLE_QUOTED && !event.fast) {
+      const raw = this.#text.slice(event.valueStart, event.valueEnd);
+      return ESCAPED_BREAK_AND_EMPTY_LINE.test(raw)
+        ? new Unreadable("an empty line behind a line that ends with a backslash; write \\n")
+        : undefined;
+    }
+    if (this.#flow === 0 || event.style !== SCALAR_STYLE.PLAIN) return undefined;
+    if (/^[?:]/.test(text)) return new Unreadable("text that begins with ? or : must be quoted inside [] and {}");
+    COLON_WITHOUT_SPACE.lastIndex = event.valueEnd;
+    return COLON_WITHOUT_SPACE.test(this.#text) ? new Unreadable("a space must stand behind the colon") : undefined;
+  }
+
+  #tag(start: number, end: number): string {
+    return tagName(this.#text.slice(start, end));
+  }
+
   #collectionTag(start: number, end: number, expected: string): void {
-    const tag = tagName(this.#text.slice(start, end));
+    const tag = this.#tag(start, end);
     if (tag !== expected && tag !== "!") this.#fail(`unknown tag ${tag}`, start);
   }
 
   #anchor(start: number, end: number, value: Json | undefined, values: number): Anchor {
     const anchor: Anchor = { value, values };
-    this.#anchors.set(this.#text.slice(start, end), anchor);
+    const name = this.#text.slice(start, end);
+    // YAML 1.2 allows more characters, YAML 1.1 would end the name at one and read on.
+    if (!/^[A-Za-z0-9_-]+$/.test(name)) this.#fail("the name of an anchor is made of letters, digits, - and _", start);
+    this.#anchors.set(name, anchor);
     return anchor;
   }
 
@@ -304,6 +348,6 @@ function mergeOver(map: Mutable, source: Json): void {
 /** go-yaml v3, and the specification: what the map itself says stands. */
 function mergeUnder(map: Mutable, source: Json): void {
   for (const from of sourcesOf(source)) {
-    for (const [key, value] of Object.entries(from)) if (!Object.hasOwn(map, key)) map[key] = value;
+    for (const [key, value] of Object.entries(from)) if (key !== "<<" && !Object.hasOwn(map, key)) map[key] = value;
   }
 }

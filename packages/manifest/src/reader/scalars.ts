@@ -1,3 +1,5 @@
+import { formatG32 } from "../go/numbers.ts";
+
 /**
  * Whose reading of plain scalars. `kubectl`: go-yaml v2 as sigs.k8s.io/yaml uses it (also Helm): YAML 1.1 booleans, dates are strings.
  * `kustomize`: go-yaml v3: only `true` and `false` are booleans, dates become RFC 3339 timestamps.
@@ -13,7 +15,7 @@ export class Unreadable {
   }
 }
 
-type Scalar = string | number | boolean | null;
+export type Scalar = string | number | boolean | null;
 
 const words = (value: Scalar, ...list: string[]): [string, Scalar][] => list.map((word) => [word, value]);
 
@@ -44,6 +46,8 @@ HINTS[".".charCodeAt(0)] = POINT;
 
 const INTEGER = /^[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|[0-9]+)$/;
 const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
+/** Begins with a point: here Go wants its underscores between digits. */
+const POINT_FLOAT = /^\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?$/;
 const DECIMAL = /^[-+]?(?:0|[1-9][0-9]*)$/;
 
 /** The value of a plain scalar without a tag. */
@@ -56,10 +60,9 @@ export function resolvePlain(text: string, dialect: Dialect): Scalar | Unreadabl
   if (word !== undefined) return word;
   if (hint === WORD) return text;
   if (NOT_FINITE.has(text)) return new Unreadable("a number that is not finite has no JSON value");
-  if (hint === POINT) return FLOAT.test(text) ? finite(text) : text;
-  if (dialect === "kustomize") {
-    const time = timestamp(text);
-    if (time !== undefined) return time;
+  if (hint === POINT) return POINT_FLOAT.test(text) ? finite(text.replaceAll("_", ""), text) : text;
+  if (dialect === "kustomize" && isTimestamp(text)) {
+    return toRfc3339(text) ?? new Unreadable("a time zone that JSON times cannot have; quote it if it is text");
   }
   return resolveNumber(text);
 }
@@ -74,15 +77,18 @@ function resolveNumber(text: string): Scalar | Unreadable {
 }
 
 /** What is over 64 bits in size is a string to Go. */
-function finite(plain: string, text: string = plain): number | string {
+function finite(plain: string, text: string): number | string {
   const value = Number(plain);
-  return Number.isFinite(value) ? value : text;
+  return Number.isFinite(value) ? withoutSign(value) : text;
 }
+
+/** Zero for minus zero: JSON has no such thing. */
+const withoutSign = (value: number): number => (value === 0 ? 0 : value);
 
 /** Undefined where it looks like octal but is not: `08`. */
 function integer(text: string): number | Unreadable | undefined {
   const short = text.length < 16 && DECIMAL.test(text) ? Number(text) : undefined;
-  if (short !== undefined) return short === 0 ? 0 : short;
+  if (short !== undefined) return withoutSign(short);
   const negative = text.startsWith("-");
   const digits = /^[-+]/.test(text) ? text.slice(1) : text;
   let exact: bigint;
@@ -96,45 +102,53 @@ function integer(text: string): number | Unreadable | undefined {
   if (String(value) !== `${negative && exact !== 0n ? "-" : ""}${exact}`) {
     return new Unreadable("an integer that cannot be kept exactly (they are up to 2^53); quote it if it is text");
   }
-  return value === 0 ? 0 : value;
+  return withoutSign(value);
 }
 
 const TIMESTAMP =
-  /^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:(?:([Tt])| )([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:[.,]([0-9]+))?(Z|[-+][0-9]{2}:[0-9]{2})?)?$/;
+  /^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:(?:([Tt])| +)([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:[.,]([0-9]+))?(Z|[-+][0-9]{2}:[0-9]{2})?)?$/;
 
-/** A date or time as Go's encoding/json prints what go-yaml v3 reads: RFC 3339 without trailing zeros in the fraction. */
-function timestamp(text: string): string | undefined {
+/** Whether go-yaml takes it for a date or a time (`parseTimestamp` in its resolve.go). */
+export function isTimestamp(text: string): boolean {
   const match = TIMESTAMP.exec(text);
-  if (match === null) return undefined;
-  const [, year = "", month = "", day = "", t, hour = "0", minute = "0", second = "0", fraction = "", zone] = match;
-  if ((t !== undefined) !== (zone !== undefined)) return undefined;
-  const date = new Date(Date.UTC(2000, 0, 1));
+  if (match === null) return false;
+  const [, year, month, day, t, hour = 0, minute = 0, second = 0, , zone] = match;
+  if ((t !== undefined) !== (zone !== undefined)) return false;
+  const [zoneHours = 0, zoneMinutes = 0] =
+    zone === undefined || zone === "Z" ? [] : zone.slice(1).split(":").map(Number);
+  const date = new Date(0);
   date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
-  const valid =
+  return (
     date.getUTCMonth() === Number(month) - 1 &&
     date.getUTCDate() === Number(day) &&
     Number(hour) < 24 &&
     Number(minute) < 60 &&
-    Number(second) < 60;
-  if (!valid) return undefined;
-  const pad = (number: string): string => number.padStart(2, "0");
+    Number(second) < 60 &&
+    zoneHours <= 24 &&
+    zoneMinutes <= 60
+  );
+}
+
+/** A timestamp as Go's encoding/json prints it: RFC 3339 without trailing zeros in the fraction. Undefined for zones beyond 23:59. */
+function toRfc3339(timestamp: string): string | undefined {
+  const [, year, month, day, , hour, minute, second, fraction = "", zone = "Z"] = TIMESTAMP.exec(timestamp) ?? [];
+  if (zone.includes("24:") || zone.includes(":60")) return undefined;
   const digits = fraction.slice(0, 9).replace(/0+$/, "");
-  const offset = zone === undefined || zone === "+00:00" || zone === "-00:00" ? "Z" : zone;
-  return `${year}-${pad(month)}-${pad(day)}T${pad(hour)}:${pad(minute)}:${pad(second)}${digits === "" ? "" : `.${digits}`}${offset}`;
+  const clock = [hour, minute, second].map(twoDigits).join(":");
+  const offset = /^[-+]00:00$/.test(zone) ? "Z" : zone;
+  return `${year}-${twoDigits(month)}-${twoDigits(day)}T${clock}${digits === "" ? "" : `.${digits}`}${offset}`;
 }
 
-export function isTimestamp(text: string): boolean {
-  return timestamp(text) !== undefined;
+const twoDigits = (number: string | undefined): string => (number ?? "").padStart(2, "0");
+
+/** Whether a number is written as an integer: `08` is not, nor is `1e3`. */
+export function isIntegerText(text: string): boolean {
+  const plain = text.replaceAll("_", "");
+  return INTEGER.test(plain) && !/^[-+]?0[0-9]*[89]/.test(plain);
 }
 
-/** The name of a field whose key is not a string, as sigs.k8s.io/yaml prints it: floats with the precision of 32 bits. Undefined for null. */
-export function keyText(value: Scalar): string | undefined {
+/** The name of a field whose key, written as `text`, is not a string: as sigs.k8s.io/yaml prints it. Undefined for null. */
+export function keyName(value: Scalar, text: string): string | undefined {
   if (value === null) return undefined;
-  if (typeof value !== "number" || Number.isInteger(value)) return String(value);
-  const single = Math.fround(value);
-  for (let digits = 1; digits < 10; digits++) {
-    const text = String(Number(value.toPrecision(digits)));
-    if (Math.fround(Number(text)) === single) return text;
-  }
-  return String(value);
+  return typeof value === "number" && !isIntegerText(text) ? formatG32(value) : String(value);
 }

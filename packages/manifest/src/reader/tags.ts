@@ -1,7 +1,5 @@
-import type { Dialect } from "./scalars.ts";
-import { resolvePlain, Unreadable } from "./scalars.ts";
-
-type Scalar = string | number | boolean | null;
+import type { Dialect, Scalar } from "./scalars.ts";
+import { isIntegerText, isTimestamp, resolvePlain, Unreadable } from "./scalars.ts";
 
 const PREFIX = "tag:yaml.org,2002:";
 
@@ -17,16 +15,14 @@ const mismatch = (tag: string): Unreadable => new Unreadable(`not a value of the
 export function resolveTagged(tag: string, text: string, dialect: Dialect): Scalar | Unreadable {
   switch (tag) {
     case "!":
+      // Any text to v2; v3 reads it as if there were no tag.
+      return dialect === "kubectl" ? text : new Unreadable(`unknown tag ${tag}`);
     case "!!str":
       return text;
     case "!!binary":
       return decodeBase64(text);
-    case "!!timestamp": {
-      const time = resolvePlain(text, "kustomize");
-      if (typeof time !== "string" || !/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[-+])/.test(time))
-        return mismatch(tag);
-      return dialect === "kustomize" ? time : text;
-    }
+    case "!!timestamp":
+      return isTimestamp(text) ? resolvePlain(text, dialect) : mismatch(tag);
     case "!!null":
     case "!!bool":
     case "!!int":
@@ -44,7 +40,7 @@ function fits(tag: string, value: Scalar, text: string): boolean {
   if (tag === "!!null") return value === null;
   if (tag === "!!bool") return typeof value === "boolean";
   if (tag === "!!float") return typeof value === "number";
-  return typeof value === "number" && Number.isInteger(value) && !/^[-+]?[0-9_]*(?:\.|[0-9][eE])/.test(text);
+  return typeof value === "number" && isIntegerText(text);
 }
 
 /** As Go's base64.StdEncoding: line breaks are skipped, padding is required; the bytes must be UTF-8, as JSON has no others. */
