@@ -18,7 +18,10 @@ export interface AfterRunOptions {
   readonly jitter: number;
 }
 
-/** When an application wants its next run without anybody asking. Pure. */
+/**
+ * When an application wants its next run without anybody asking. Pure. What failed is tried with growing delays, and
+ * then at every interval: what stood in the way may have gone without a sign.
+ */
 export function afterRun(options: AfterRunOptions): NextMark | undefined {
   const { application, result, failures, watched, leaseMs, jitter } = options;
   if (result.outcome === "elsewhere") return { trigger: "lease", delayMs: leaseMs / 2 + (leaseMs / 2) * jitter };
@@ -35,7 +38,7 @@ export function afterRun(options: AfterRunOptions): NextMark | undefined {
       delayMs: Math.max(backoff(application, failures) * (0.9 + 0.2 * jitter), result.error.retryAfterMs ?? 0),
     };
   }
-  return watched ? undefined : again;
+  return watched && result.outcome !== "failed" ? undefined : again;
 }
 
 function backoff({ retry = {} }: Application, failures: number): number {

@@ -121,19 +121,18 @@ async function walk(
     };
     const begin = (node: Node): void => {
       running++;
-      step(node)
-        .then(
-          (outcome) => {
-            running--;
-            complete(node, outcome);
-            pump();
-          },
-          (error: unknown) => {
-            broken = true;
-            reject(error);
-          },
-        )
-        .catch(reject);
+      const settle = async (): Promise<void> => {
+        try {
+          const outcome = await step(node);
+          running--;
+          complete(node, outcome);
+          pump();
+        } catch (error) {
+          broken = true;
+          reject(error);
+        }
+      };
+      void settle();
     };
     const pump = (): void => {
       if (broken) return;
@@ -146,7 +145,7 @@ async function walk(
           else complete(node, "done");
         }
       }
-      while (running < limit && queue.length > 0) begin(queue.shift()!);
+      for (const node of queue.splice(0, Math.max(0, limit - running))) begin(node);
       for (const node of waiting.splice(0)) begin(node);
       if (running === 0 && queue.length === 0 && stepper.finished) resolve();
     };

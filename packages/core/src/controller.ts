@@ -47,7 +47,7 @@ export interface Said {
 export interface Controller<S extends string = string, R extends string = string, T extends string = string> {
   /** Watches targets, polls sources and runs applications until `stop`. Resolves when the watches are up. */
   start(): Promise<void>;
-  /** Starts nothing more, and waits for the writes in flight. Leaves no timer. Sources, targets, queue and store are closed. */
+  /** Starts nothing more, and waits for the writes in flight. Leaves no timer. What it was given (sources, targets, store, queue) stays open: others may use it. */
   stop(): Promise<void>;
   /** What a run would do now. Writes nothing. Throws what stands in the way of a plan. */
   plan(application: string, options?: { readonly signal?: AbortSignal }): Promise<Plan>;
@@ -169,7 +169,8 @@ export function createController<S extends string, R extends string = never, T e
         };
       }
       const result = await run(engine, runtime, { trigger, signal });
-      started?.live.settle(runtime);
+      if (started === undefined) runtime.inFlight.clear();
+      else started.live.settle(runtime);
       follow(engine, runtime, result);
       return result;
     });
@@ -202,7 +203,7 @@ export function createController<S extends string, R extends string = never, T e
     }
     if (result.outcome !== "succeeded") return;
     for (const other of runtimes.values()) {
-      if (other.application.dependsOn?.some(({ application: name }) => name === application.name))
+      if (other.status.phase === "waiting" && other.application.dependsOn?.some(({ application: name }) => name === application.name))
         mark(other, "dependency");
     }
   }
@@ -306,11 +307,9 @@ export function createController<S extends string, R extends string = never, T e
         await started.polls.stop();
         await started.live.stop();
       }
-      await queue.close?.();
+      if (options.queue === undefined) await queue.close?.();
       await Promise.all([...runtimes.values()].map(async ({ mutex }) => await mutex.run(async () => {})));
       for (const source of parts.sources.values()) await source.close();
-      for (const { target } of parts.guarded.values()) await target.close?.();
-      await options.store.close?.();
       unlog?.();
     },
     async plan(name, { signal = new AbortController().signal } = {}) {

@@ -18,6 +18,7 @@ import { createKeyed } from "./keyed.ts";
 import { callContext } from "./plan.ts";
 import { createRenderCache } from "./render-cache.ts";
 import type { Engine } from "./runtime.ts";
+import { sealingStore } from "./seal.ts";
 import { sourceHead, type SourceHead } from "./sources.ts";
 
 export interface EngineOptions<S extends string = string, R extends string = string, T extends string = string> {
@@ -37,7 +38,7 @@ export interface EngineOptions<S extends string = string, R extends string = str
   readonly logger?: Logger;
   /** Between two questions to a source. Default 60,000. */
   readonly pollMs?: number;
-  /** How long a lease lasts without being renewed. Default 30,000. */
+  /** How long a lease lasts without being renewed. Default 15,000. */
   readonly leaseMs?: number;
   /** How long one call to a target may take. Default 60,000. */
   readonly callTimeoutMs?: number;
@@ -107,12 +108,12 @@ export async function createEngine(options: EngineOptions, parts: Parts): Promis
     renderers: { ...options.renderers, plain: options.renderers?.["plain"] ?? plain() },
     targets,
     guarded,
-    store,
+    store: options.key === undefined ? store : sealingStore(store, options.key),
     installation: String(installation),
     holder: `${process.pid}-${randomUUID()}`,
     keyed,
     cache: createRenderCache(),
-    leaseMs: options.leaseMs ?? 30_000,
+    leaseMs: options.leaseMs ?? 15_000,
     emit: (event) => events.emit({ ...event, time: now() } as ControllerEvent),
     sees: (target) => seeing.has(target),
     stopped: () => parts.switch.reason,

@@ -26,12 +26,15 @@ export function createJournal(store: Store, lease: Lease, options: JournalOption
   function flush(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    tail = tail.then(async () => {
+    const before = tail;
+    const write = async (): Promise<void> => {
+      await before;
       const rows = waiting;
       if (rows.length === 0) return;
       waiting = [];
       await store.write([{ application: lease.application, lease, rows }]);
-    });
+    };
+    tail = write();
     return tail;
   }
   const flushLater = (): void => {

@@ -19,6 +19,7 @@ export interface SourceHead {
   open(revision: Revision, signal?: AbortSignal): Promise<Opened>;
   /** Where the source can tell by itself that something changed; answers its undo. */
   watch(listener: () => void): (() => void) | undefined;
+  /** Closes the snapshots; the source stays open. */
   close(): Promise<void>;
 }
 
@@ -138,7 +139,6 @@ export function sourceHead(name: string, source: Source, options: SourceHeadOpti
           () => {},
         );
       }
-      await source.close?.();
     },
   };
 }

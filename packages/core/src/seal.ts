@@ -1,0 +1,49 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { canonicalJson, TrueUpError, type ApplicationRecord, type RowChange, type Store, type TargetState, type Tracked } from "@trueup/spec";
+
+const SEALED = "trueup.dev/sealed";
+
+/** A store that never sees a target's state in plain text: AES-256-GCM with a key derived from the controller's, bound to the object's key. */
+export function sealingStore(store: Store, key: string): Store {
+  const secret = Buffer.from(hkdfSync("sha256", key, "", "trueup target state", 32));
+
+  function seal(tracked: Tracked): Tracked {
+    if (tracked.state === undefined) return tracked;
+    const nonce = randomBytes(12);
+    const cipher = createCipheriv("aes-256-gcm", secret, nonce).setAAD(Buffer.from(tracked.key));
+    const body = Buffer.concat([cipher.update(canonicalJson(tracked.state), "utf8"), cipher.final()]);
+    return { ...tracked, state: { [SEALED]: Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64") } };
+  }
+
+  function open(tracked: Tracked): Tracked {
+    const sealed = tracked.state?.[SEALED];
+    if (typeof sealed !== "string") return tracked;
+    const bytes = Buffer.from(sealed, "base64");
+    try {
+      const decipher = createDecipheriv("aes-256-gcm", secret, bytes.subarray(0, 12))
+        .setAAD(Buffer.from(tracked.key))
+        .setAuthTag(bytes.subarray(12, 28));
+      const text = Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString("utf8");
+      return { ...tracked, state: JSON.parse(text) as TargetState };
+    } catch (error) {
+      const message = `the target's state of ${tracked.key} does not open with this controller's key`;
+      throw new TrueUpError("INVALID", message, { key: tracked.key, cause: error });
+    }
+  }
+
+  const sealRow = (row: RowChange): RowChange => (row.type === "track" ? { ...row, tracked: seal(row.tracked) } : row);
+  return {
+    ...store,
+    settings: store.settings,
+    claim: async (application, holder, ttlMs) => await store.claim(application, holder, ttlMs),
+    list: () => store.list(),
+    history: (query) => store.history(query),
+    async read(application): Promise<ApplicationRecord> {
+      const record = await store.read(application);
+      return { ...record, inventory: new Map([...record.inventory].map(([key, tracked]) => [key, open(tracked)])) };
+    },
+    async write(changes) {
+      await store.write(changes.map((change) => ({ ...change, rows: change.rows.map(sealRow) })));
+    },
+  };
+}
