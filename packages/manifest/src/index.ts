@@ -1,4 +1,7 @@
 export { emitManifests, emitYaml } from "./emitter/emit.ts";
+export { duplicates } from "./plain/duplicates.ts";
+export { plain } from "./plain/plain.ts";
+export type { PlainOptions } from "./plain/plain.ts";
 export { DEFAULT_LIMITS } from "./reader/limits.ts";
 export type { Limits } from "./reader/limits.ts";
 export { lineOf } from "./reader/lines.ts";

@@ -7,9 +7,9 @@ import {
   type Pointer,
   type TrueUpError,
 } from "@trueup/spec";
+import { errorAt } from "../errors.ts";
 import { isManifest, listItems } from "./envelope.ts";
 import { rememberLines } from "./lines.ts";
-import { errorAt } from "./problem.ts";
 import { parseYaml, type ParseOptions, type YamlDocument } from "./yaml.ts";
 
 export interface ParsedFile {

@@ -1,5 +1,5 @@
-import { TrueUpError } from "@trueup/spec";
-import { errorAt } from "./problem.ts";
+import type { TrueUpError } from "@trueup/spec";
+import { errorAt } from "../errors.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -7,10 +7,14 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export function decodeText(input: Uint8Array | string, file: string, maxBytes: number): string {
   const size = typeof input === "string" ? Buffer.byteLength(input) : input.byteLength;
   if (size > maxBytes) {
-    throw new TrueUpError("LIMIT", `${file}: ${size} bytes, at most ${maxBytes} are read`, { origin: { file } });
+    throw tooBig(file, size, maxBytes);
   }
   const text = typeof input === "string" ? input : decode(input, file);
   return text.charCodeAt(0) === 0xfe_ff ? text.slice(1) : text;
+}
+
+export function tooBig(file: string, bytes: number, limit: number): TrueUpError {
+  return errorAt("LIMIT", { file }, `${bytes} bytes, at most ${limit} are read`);
 }
 
 function decode(bytes: Uint8Array, file: string): string {

@@ -1,8 +1,8 @@
-import { formatPointer, TrueUpError, type Json, type Origin, type Pointer } from "@trueup/spec";
+import { formatPointer, type Json, type Origin, type Pointer, type TrueUpError } from "@trueup/spec";
+import { errorAt } from "../errors.ts";
 import { compose } from "./compose.ts";
 import { splitDocuments, type DocumentText } from "./documents.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
-import { errorAt, fieldOf } from "./problem.ts";
 import type { Dialect } from "./scalars.ts";
 import { decodeText, lineAt } from "./text.ts";
 
@@ -62,7 +62,13 @@ export function parseYaml(input: Uint8Array | string, options: ParseOptions): Pa
     const { value, problems } = compose(part.text, { dialect, limits });
     for (const problem of problems) {
       const line = part.line - 1 + lineAt(part.text, problem.offset);
-      errors.push(errorAt(problem.code, { file, document: number, line, ...fieldOf(problem.path) }, problem.reason));
+      errors.push(
+        errorAt(
+          problem.code,
+          { file, document: number, line, ...(problem.field === "" ? {} : { field: problem.field }) },
+          problem.reason,
+        ),
+      );
     }
     if (value !== undefined && value !== null)
       documents.push(documentOf(value, part, file, number, { dialect, limits }));
