@@ -1,5 +1,5 @@
 import { TrueUpError } from "@trueup/spec";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type * as NodeSqlite from "node:sqlite";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
@@ -25,7 +25,7 @@ export function openDatabase(file: string, busyTimeoutMs: number): Database {
   const path = resolve(file);
   let db: DatabaseSync | undefined;
   try {
-    create(path);
+    prepareFile(path);
     db = new (sqlite().DatabaseSync)(path, { timeout: busyTimeoutMs });
     migrate(db, path);
     setUp(db, path);
@@ -44,15 +44,31 @@ function sqlite(): typeof NodeSqlite {
   return module;
 }
 
-function create(path: string): void {
+/** Every database begins so, https://sqlite.org/fileformat.html. */
+const HEADER = "SQLite format 3\0";
+
+/** Makes the file where it is absent. SQLite would take one shorter than its header for an empty one, and write over it. */
+function prepareFile(path: string): void {
+  let head: string;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    // SQLite gives its -wal and -shm files the mode of this one.
-    closeSync(openSync(path, "wx", 0o600));
+    head = headOf(path);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") return;
-    throw new TrueUpError("FORBIDDEN", `${path}: it cannot be created (${message})`, { cause: error });
+    throw new TrueUpError("FORBIDDEN", `${path}: it cannot be opened (${(error as Error).message})`, { cause: error });
+  }
+  if (head !== "" && head !== HEADER) {
+    throw new TrueUpError("INVALID", `${path}: not a SQLite database; it is left as it is`);
+  }
+}
+
+function headOf(path: string): string {
+  // SQLite gives its -wal and -shm files the mode of this one.
+  const file = openSync(path, "a+", 0o600);
+  try {
+    const head = Buffer.alloc(HEADER.length);
+    return head.toString("latin1", 0, readSync(file, head, { position: 0 }));
+  } finally {
+    closeSync(file);
   }
 }
 
