@@ -159,8 +159,12 @@ async function walk(
       return (await options.health.wait(node, signal)).status === "healthy" ? "done" : "failed";
     }
     const startedAt = performance.now();
+    const over = endedBy(lease, signal);
+    if (over !== undefined) {
+      onResult({ ...resultOf(node, planned.change, "skipped", 0, over.message), error: over });
+      return "failed";
+    }
     try {
-      guardLease(lease, signal);
       const { record, tracked, retryAfterMs, health } = await carryOut(options, graph, planned);
       const more = { ...(tracked && { tracked }), ...(retryAfterMs !== undefined && { retryAfterMs }) };
       onResult({ key: node, record, durationMs: performance.now() - startedAt, ...more });
@@ -179,13 +183,14 @@ async function walk(
 const isUnhealthy = (health: Health | undefined): boolean =>
   health !== undefined && health.status !== "healthy" && health.status !== "suspended";
 
-function guardLease(lease: Lease, signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw toTrueUpError(signal.reason, "ABORTED");
+/** Why nothing more may be started. */
+function endedBy(lease: Lease, signal: AbortSignal | undefined): TrueUpError | undefined {
   if (!lease.valid())
-    throw new TrueUpError(
+    return new TrueUpError(
       "LEASE_LOST",
       `the lease of application ${lease.application} is lost: nothing more is written`,
     );
+  return signal?.aborted === true ? toTrueUpError(signal.reason, "ABORTED") : undefined;
 }
 
 interface CarriedOut {
@@ -250,7 +255,8 @@ async function carryOut(
       return { record: recordOf(change, "pending", "the target still works on it"), retryAfterMs: answer.retryAfterMs };
     }
     await sleep(answer.retryAfterMs, options.signal);
-    guardLease(options.lease, options.signal);
+    const over = endedBy(options.lease, options.signal);
+    if (over !== undefined) throw over;
     const again = (await target.observe([row === undefined ? item : { ...item, tracked: row }], context)).get(key);
     if (again === undefined || again.status === "unknown") {
       throw again?.error ?? new TrueUpError("UNAVAILABLE", `${formatKey(key)} could not be read again`);

@@ -119,8 +119,8 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
     if (lease !== undefined && all.length > 0) await journalOf().persist(all);
     put(recorded.rows);
     runtime.status.lastRun = recorded.entry;
-    runtime.status.failures =
-      runtime.record?.state.failures ?? runtime.status.failures + (ending.outcome === "failed" ? 1 : 0);
+    const failed = runtime.status.failures + (ending.outcome === "failed" ? 1 : 0);
+    runtime.status.failures = runtime.record === undefined ? failed : (runtime.record.state.failures ?? 0);
     finish(ending);
     const { outcome, revision, changes, error } = ending;
     const retryAfterMs = results.find((result) => result.retryAfterMs !== undefined)?.retryAfterMs;
@@ -175,9 +175,6 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
   return {
     run,
     signal,
-    get journal(): Journal {
-      return journalOf();
-    },
     get record(): NonNullable<Runtime["record"]> {
       return runtime.record as NonNullable<Runtime["record"]>;
     },
@@ -216,6 +213,10 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
         identities: planning?.identities ?? new Map(),
       };
     },
+    async intend(rows: readonly RowChange[]): Promise<void> {
+      put(rows);
+      await journalOf().persist(rows);
+    },
     applyOptions(): Omit<ApplyOptions, "application" | "planning" | "graph" | "deletes"> {
       const total = planning?.changes.size ?? 0;
       return {
@@ -244,7 +245,7 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
             if (record.action === "delete") runtime.health.report(key, { status: "healthy" });
           } else if (record.outcome === "pending")
             emit({ type: "object-pending", ...of, retryAfterMs: retryAfterMs ?? 0 });
-          else if (error !== undefined) emit({ type: "object-failed", ...of, error });
+          else if (error !== undefined && record.outcome === "failed") emit({ type: "object-failed", ...of, error });
           else emit({ type: "object-skipped", ...of, reason: record.message ?? "" });
         },
       };

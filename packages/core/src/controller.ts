@@ -203,7 +203,10 @@ export function createController<S extends string, R extends string = never, T e
     }
     if (result.outcome !== "succeeded") return;
     for (const other of runtimes.values()) {
-      if (other.status.phase === "waiting" && other.application.dependsOn?.some(({ application: name }) => name === application.name))
+      if (
+        other.status.phase === "waiting" &&
+        other.application.dependsOn?.some(({ application: name }) => name === application.name)
+      )
         mark(other, "dependency");
     }
   }

@@ -49,7 +49,7 @@ export async function run(engine: Engine, runtime: Runtime, options: RunOptions)
     const orders = orderPlan(engine, rendered, planning);
     if (gated.status === "open") {
       await step("intent", () =>
-        about.journal.persist(intent({ ...about.intentOptions(), ...orders, runtime, planning, gate: gated })),
+        about.intend(intent({ ...about.intentOptions(), ...orders, runtime, planning, gate: gated })),
       );
       about.applied(await step("apply", () => apply({ ...about.applyOptions(), ...orders, application, planning })));
     }

@@ -1,5 +1,13 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
-import { canonicalJson, TrueUpError, type ApplicationRecord, type RowChange, type Store, type TargetState, type Tracked } from "@trueup/spec";
+import {
+  canonicalJson,
+  TrueUpError,
+  type ApplicationRecord,
+  type RowChange,
+  type Store,
+  type TargetState,
+  type Tracked,
+} from "@trueup/spec";
 
 const SEALED = "trueup.dev/sealed";
 
