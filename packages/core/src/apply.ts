@@ -248,7 +248,8 @@ async function carryOut(
       options.record([{ type: "track", tracked }]);
       const health = target.target.health?.(live) ?? { status: "healthy" as const };
       options.health.report(key, health);
-      return { record: recordOf(change, "done"), tracked, health };
+      const notes = answer.notes?.map(({ message }) => message).join("; ");
+      return { record: recordOf(change, "done", notes), tracked, health };
     }
     if (answer.state !== undefined) await context.checkpoint(answer.state);
     if (performance.now() + answer.retryAfterMs > deadline) {

@@ -1,4 +1,4 @@
-import { foldWrites, holdLease, keyConflict, TrueUpError } from "@trueup/spec";
+import { checkTtl, foldWrites, holdLease, keyConflict, TrueUpError } from "@trueup/spec";
 import type {
   ApplicationState,
   FoldedWrite,
@@ -82,7 +82,7 @@ export function memoryStore(): Store {
 
   return {
     async claim(application, holder, ttlMs) {
-      if (!(ttlMs >= 1_000)) throw new TrueUpError("INVALID", `a lease of ${ttlMs} ms: at least 1,000 are needed`);
+      checkTtl(ttlMs);
       const claimedAt = performance.now();
       const current = claims.get(application);
       if (current !== undefined && claimedAt < current.expiresAt) return undefined;

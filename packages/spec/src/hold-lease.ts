@@ -4,6 +4,15 @@ import type { Lease } from "./store.ts";
 /** Share of its time to live after which a lease that was not renewed tells its holder to stop. */
 const WARN_AT = 0.8;
 
+/** What a timer can wait for: 24 days. */
+const LONGEST_TTL_MS = 2 ** 31 - 1;
+
+/** For `Store.claim`. Throws `INVALID` where it is under a second, or longer than a timer can hold. */
+export function checkTtl(ttlMs: number): void {
+  if (ttlMs >= 1_000 && ttlMs <= LONGEST_TTL_MS) return;
+  throw new TrueUpError("INVALID", `a lease's time to live must be from 1,000 to ${LONGEST_TTL_MS} ms, not ${ttlMs}`);
+}
+
 export interface HeldLeaseOptions {
   readonly application: string;
   readonly holder: string;
@@ -28,7 +37,7 @@ export interface HeldLease {
 export function holdLease(options: HeldLeaseOptions): HeldLease {
   const { application, holder, token, previous, ttlMs } = options;
   const stop = new AbortController();
-  let expiresAt = options.claimedAt + ttlMs;
+  let from = options.claimedAt;
   let over = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -46,7 +55,7 @@ export function holdLease(options: HeldLeaseOptions): HeldLease {
     clearTimeout(timer);
     timer = setTimeout(
       () => stop.abort(new TrueUpError("LEASE_LOST", `the lease of application "${application}" was not renewed`)),
-      expiresAt - ttlMs * (1 - WARN_AT) - performance.now(),
+      from + ttlMs * WARN_AT - performance.now(),
     ).unref();
   };
   arm();
@@ -57,20 +66,20 @@ export function holdLease(options: HeldLeaseOptions): HeldLease {
     token,
     ...(previous === undefined ? {} : { previous }),
     signal: stop.signal,
-    valid: () => !over && performance.now() < expiresAt,
+    valid: () => !over && performance.now() < from + ttlMs,
     async renew() {
       // The signal cannot be taken back: a lease whose holder was told to stop is not revived.
       if (stop.signal.aborted || !lease.valid()) {
         lose();
         throw lost();
       }
-      const from = performance.now();
+      const asked = performance.now();
       if (!(await options.extend())) {
         lose();
         throw lost();
       }
       if (over) throw lost();
-      expiresAt = from + ttlMs;
+      from = asked;
       arm();
     },
     async release() {

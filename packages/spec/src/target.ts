@@ -3,7 +3,7 @@ import type { CallOptions } from "./source.ts";
 import type { TrueUpError } from "./errors.ts";
 import type { Key, Owner, Ref } from "./identity.ts";
 import type { Json, JsonObject, JsonPatch } from "./json.ts";
-import type { Declared, Health, Live, Manifest, Mask } from "./manifest.ts";
+import type { Declared, Finding, Health, Live, Manifest, Mask } from "./manifest.ts";
 import type { Lease } from "./store.ts";
 
 /** The target's own memory of an object: identifiers, tokens, provider state. Sealed at rest. */
@@ -96,7 +96,14 @@ export interface WriteContext extends CallContext {
 }
 
 export type Applied =
-  | { readonly status: "done"; readonly live: Live; readonly mask?: Mask; readonly state?: TargetState }
+  | {
+      readonly status: "done";
+      readonly live: Live;
+      readonly mask?: Mask;
+      readonly state?: TargetState;
+      /** What a person should know of it: a conflict that was seen and then forced. Kept in history. */
+      readonly notes?: readonly Finding[];
+    }
   /** The server works on it: a forty-minute create outlives the process. Applied again, with `state`, after `retryAfterMs`. */
   | { readonly status: "pending"; readonly state?: TargetState; readonly retryAfterMs: number };
 
