@@ -10,3 +10,7 @@ export type { ParsedFile } from "./reader/manifests.ts";
 export type { Dialect } from "./reader/scalars.ts";
 export { parseYaml } from "./reader/yaml.ts";
 export type { ParsedYaml, ParseOptions, YamlDocument } from "./reader/yaml.ts";
+export { applicationSchema, applicationSpecSchema } from "./schema/application-schema.ts";
+export { parseApplication } from "./schema/parse-application.ts";
+export { schemas } from "./schema/schemas.ts";
+export type { KindSchema, Schemas, SchemasOptions } from "./schema/schemas.ts";

@@ -1,6 +1,6 @@
-import { setImmediate } from "node:timers/promises";
 import { isTrueUpError, TrueUpError, type Declared, type Renderer, type Tree } from "@trueup/spec";
 import { errorAt, throwAll } from "../errors.ts";
+import { pacer } from "../pace.ts";
 import { DEFAULT_LIMITS, type Limits } from "../reader/limits.ts";
 import { parseManifests, type ParsedFile } from "../reader/manifests.ts";
 import type { Dialect } from "../reader/scalars.ts";
@@ -18,8 +18,6 @@ export interface PlainOptions {
 
 /** Files read at a time. */
 const BATCH = 16;
-/** Parsing goes on for so long before timers and sockets get their turn. */
-const SLICE_MS = 20;
 
 /**
  * The plain renderer: every `.yaml`, `.yml` and `.json` file below the path is manifests, in the order of paths. Files and
@@ -52,13 +50,9 @@ export function plain({ limits, maxFiles = 100_000, dialect = "kubectl" }: Plain
       };
       const objects: Declared[] = [];
       const errors: TrueUpError[] = [];
-      let yielded = performance.now();
+      const pause = pacer(signal);
       for (let at = 0; at < files.length; at += BATCH) {
-        signal?.throwIfAborted();
-        if (performance.now() - yielded > SLICE_MS) {
-          await setImmediate();
-          yielded = performance.now();
-        }
+        await pause();
         for (const parsed of await Promise.all(files.slice(at, at + BATCH).map(parse))) {
           for (const declared of parsed.documents) objects.push(declared);
           for (const error of parsed.errors) errors.push(error);
