@@ -1,1 +1,2 @@
-export {};
+export { filesystem } from "./filesystem.ts";
+export type { FilesystemOptions } from "./filesystem.ts";

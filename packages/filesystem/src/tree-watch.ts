@@ -1,0 +1,166 @@
+import { readFileSync, watch as watchFolder, type FSWatcher } from "node:fs";
+import { lstat, readdir, realpath } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { OWN_FOLDER, splitPath, type RelativePath } from "./layout.ts";
+
+export interface TreeListener {
+  /** These may have changed, come or gone: files, and folders that are gone with all that was in them. Waited for before the next. */
+  changed(paths: ReadonlySet<RelativePath>): Promise<void>;
+  /** Events were, or may have been, missed. */
+  lost(error: unknown): void;
+  /** The whole tree is watched again; these are its files. */
+  resynced(files: ReadonlySet<RelativePath>): Promise<void>;
+}
+
+export interface TreeWatch {
+  close(): Promise<void>;
+}
+
+/** Events are gathered so long before they are told: a write in two steps is one change. */
+const GATHER_MS = 10;
+/** After a loss, the tree is read again; where that fails, every so often. */
+const RETRY_MS = 1000;
+
+/**
+ * Watches every folder below the root, each by itself. Measured on Linux with 10,000 files in 100 folders: ready in 24 ms, 0.2 MB of
+ * heap, events within 1 ms. `fs.watch` with `recursive` goes blind to a file once it was renamed over, @parcel/watcher waits 50 ms and
+ * missed new folders, chokidar holds 97 MB and waits 100 ms for removals (README).
+ */
+export async function watchTree(directory: string, listener: TreeListener): Promise<TreeWatch> {
+  const root = await realpath(directory);
+  const watched = new Map<RelativePath, { readonly watcher: FSWatcher; readonly inode: number }>();
+  let pending = new Set<RelativePath>();
+  let gathering: NodeJS.Timeout | undefined;
+  let retrying: NodeJS.Timeout | undefined;
+  let working: Promise<void> = Promise.resolve();
+  let blind = false;
+  let closed = false;
+  const countEvent = burstCounter(queueLength(), () => lose(new Error("more events than the system's queue holds")));
+
+  /** Watches a folder and those in it, and adds their files. Watched first, listed then: nothing comes in between. */
+  async function add(folder: RelativePath, files: Set<RelativePath>): Promise<void> {
+    if (closed || folder === OWN_FOLDER) return;
+    const path = join(root, folder);
+    const { ino: inode } = await lstat(path);
+    if (watched.get(folder)?.inode !== inode) {
+      drop(folder);
+      const watcher = watchFolder(path, (type, name) => onEvent(folder, type, name));
+      watcher.on("error", lose);
+      watched.set(folder, { watcher, inode });
+    }
+    for (const entry of await readdir(path, { withFileTypes: true })) {
+      const inside = folder === "" ? entry.name : `${folder}/${entry.name}`;
+      if (entry.isDirectory()) await add(inside, files).catch(ignoreMissing);
+      else files.add(inside);
+    }
+  }
+
+  /** Forgets a folder and those in it. */
+  function drop(folder: RelativePath): void {
+    for (const [path, { watcher }] of watched) {
+      if (folder !== "" && path !== folder && !path.startsWith(`${folder}/`)) continue;
+      watcher.close();
+      watched.delete(path);
+    }
+  }
+
+  function onEvent(folder: RelativePath, type: string, name: string | null): void {
+    countEvent();
+    const own = folder === "" ? basename(root) : splitPath(folder).name;
+    if (name === null || (type === "rename" && name === own)) {
+      // The folder itself went. Another may stand there by now, with the same inode number even: it is watched anew.
+      drop(folder);
+      note(folder);
+    }
+    if (name !== null) note(folder === "" ? name : `${folder}/${name}`);
+  }
+
+  function note(path: RelativePath): void {
+    if (closed || path === OWN_FOLDER) return;
+    pending.add(path);
+    gathering ??= setTimeout(() => {
+      gathering = undefined;
+      const paths = pending;
+      pending = new Set();
+      enqueue(() => look(paths));
+    }, GATHER_MS);
+  }
+
+  async function look(paths: ReadonlySet<RelativePath>): Promise<void> {
+    const changed = new Set<RelativePath>();
+    for (const path of paths) {
+      const stats = path === "" ? undefined : await lstat(join(root, path)).catch(ignoreMissing);
+      if (path !== "" && stats?.isDirectory() !== true) {
+        if (watched.has(path)) drop(path);
+        changed.add(path);
+      } else if (watched.get(path)?.inode !== stats?.ino || path === "") {
+        await add(path, changed); // throws where the root is gone
+      }
+    }
+    if (changed.size > 0) await listener.changed(changed);
+  }
+
+  /** One thing after the other; what fails makes the watch blind. */
+  function enqueue(work: () => Promise<void>): void {
+    working = working.then(() => (closed ? undefined : work().catch(lose)));
+  }
+
+  function lose(error: unknown): void {
+    if (closed || blind) return;
+    blind = true;
+    listener.lost(error);
+    enqueue(recover);
+  }
+
+  async function recover(): Promise<void> {
+    const files = new Set<RelativePath>();
+    try {
+      drop("");
+      await add("", files);
+    } catch {
+      retrying = setTimeout(() => enqueue(recover), RETRY_MS);
+      return;
+    }
+    blind = false;
+    await listener.resynced(files);
+  }
+
+  await add("", new Set());
+  return {
+    async close() {
+      closed = true;
+      clearTimeout(gathering);
+      clearTimeout(retrying);
+      drop("");
+      await working;
+      drop("");
+    },
+  };
+}
+
+function ignoreMissing(error: unknown): undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
+  return undefined;
+}
+
+/**
+ * libuv does not say that the kernel's queue overflowed. It hands over a whole queue without the loop going round in between:
+ * as many events in one go as the queue holds, and some may be missing.
+ */
+function burstCounter(limit: number, overflow: () => void): () => void {
+  let count = 0;
+  return () => {
+    if (count === 0) setImmediate(() => (count = 0));
+    count += 1;
+    if (count === limit) overflow();
+  };
+}
+
+function queueLength(): number {
+  try {
+    return Number(readFileSync("/proc/sys/fs/inotify/max_queued_events", "utf8")) || 16_384;
+  } catch {
+    return Number.POSITIVE_INFINITY; // not inotify
+  }
+}

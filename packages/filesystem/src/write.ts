@@ -1,0 +1,111 @@
+import { constants } from "node:fs";
+import { link, lstat, open, readdir, rename, rmdir, unlink } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { codeOf, fileError } from "./errors.ts";
+import type { Folders } from "./folders.ts";
+import { OWN_FOLDER, splitPath, type RelativePath } from "./layout.ts";
+
+const UNFINISHED = `${OWN_FOLDER}/tmp`;
+
+export interface WriteOptions {
+  /** `create` answers false where something stands there; `replace` puts it in the place of whatever stands there. */
+  readonly how: "create" | "replace";
+  /** Default 0644, less the process's umask. */
+  readonly mode?: number;
+  /** The mode is meant exactly, whatever the umask. */
+  readonly exact?: boolean;
+}
+
+/**
+ * Puts a file there as a whole, or not at all: the bytes are written to a file in `.trueup/tmp` and synced, it is linked or renamed
+ * to its place, and the folder synced. On disk when it returns.
+ */
+export async function writeWhole(
+  folders: Folders,
+  path: RelativePath,
+  bytes: Uint8Array | string,
+  { how, mode = 0o644, exact = false }: WriteOptions,
+): Promise<boolean> {
+  const { folder, name } = splitPath(path);
+  const unfinished = `${process.pid}-${randomUUID()}`;
+  return await folders.making(UNFINISHED, async (tmp) => {
+    const from = tmp.at(unfinished);
+    const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
+    const file = await open(from, flags, mode);
+    try {
+      await file.writeFile(bytes);
+      if (exact) await file.chmod(mode);
+      await file.sync();
+    } catch (error) {
+      await unlink(from).catch(() => {});
+      throw fileError(error, "cannot write", path);
+    } finally {
+      await file.close();
+    }
+    let moved = false;
+    try {
+      return await folders.making(folder, async (there) => {
+        if (how === "create") {
+          if (!(await linkFree(from, there.at(name)))) return false;
+        } else {
+          await rename(from, there.at(name)); // takes the place of a link, and follows none
+          moved = true;
+        }
+        await there.sync();
+        return true;
+      });
+    } finally {
+      if (!moved) await unlink(from).catch(() => {});
+    }
+  });
+}
+
+/** False where the name is taken: asked and done in one step. */
+async function linkFree(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Gone, and on disk so, when it returns. */
+export async function removeFile(folders: Folders, path: RelativePath): Promise<void> {
+  const { folder, name } = splitPath(path);
+  await folders.within(folder, async (there) => {
+    try {
+      await unlink(there.at(name));
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw fileError(error, "cannot remove", path);
+    }
+    await there.sync();
+  });
+}
+
+/** Whether it was there, empty, and is gone. */
+export async function removeEmptyFolder(folders: Folders, path: RelativePath): Promise<boolean> {
+  const { folder, name } = splitPath(path);
+  const removed = await folders.within(folder, async (there) => {
+    try {
+      await rmdir(there.at(name));
+      return true;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "ENOTEMPTY" || code === "EEXIST" || code === "ENOENT" || code === "ENOTDIR") return false;
+      throw fileError(error, "cannot remove the folder", path);
+    }
+  });
+  return removed === true;
+}
+
+/** Removes what crashed processes left: unfinished files over an hour old. */
+export async function sweepUnfinished(folders: Folders): Promise<void> {
+  await folders.within(UNFINISHED, async (tmp) => {
+    for (const name of await readdir(tmp.at("."))) {
+      const { mtimeMs } = await lstat(tmp.at(name));
+      if (Date.now() - mtimeMs > 3_600_000) await unlink(tmp.at(name));
+    }
+  });
+}
