@@ -100,7 +100,7 @@ const BREAKS: Readonly<Record<string, Break>> = {
   }),
   "lease: released, it can be claimed at once": leases(() => ({ release: async () => {} })),
   "lease: tokens grow with every claim, and name the one before": leases(() => ({ token: 7 })),
-  "lease: a time to live under 1,000 ms is INVALID": broken((store) => ({
+  "lease: a time to live under 1,000 ms, or none, is INVALID": broken((store) => ({
     claim: (application, holder) => store.claim(application, holder, 1_000),
   })),
   "lease: not renewed, its signal fires before it expires, then another may claim": leases(() => ({

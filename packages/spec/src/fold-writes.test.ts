@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { foldWrites, keyConflict } from "./fold-writes.ts";
 import type { Key } from "./identity.ts";
-import type { ApplicationState, Lease, RowChange, Write } from "./store.ts";
+import type { Lease, RowChange, Write } from "./store.ts";
 
 const key = (name: string): Key => `t//K//${name}` as Key;
 const tracked = (name: string, wave = 0) => ({ key: key(name), apiVersion: "v1", dependsOn: [], wave });
@@ -28,7 +28,7 @@ const fold = (...changes: Write[]) =>
     untracked: [...untracked],
     tracked: Object.fromEntries(Array.from(tracked.values(), ({ key, wave }) => [key.slice(6), wave])),
     history: history.map(({ run }) => run),
-    ...(rest as { state?: ApplicationState }),
+    ...rest,
   }));
 
 const NOTHING = { forget: false, untracked: [], tracked: {}, history: [] };

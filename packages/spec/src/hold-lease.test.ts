@@ -53,20 +53,30 @@ describe("holdLease", () => {
     expect(lease.valid()).toBe(false);
   });
 
-  it("lives on from the moment the renewal was asked for", async () => {
-    const { lease } = hold({
-      extend: async () => {
-        await new Promise((resolve) => setTimeout(resolve, 1_000));
-        return true;
-      },
-    });
-    vi.advanceTimersByTime(7_000);
+  const answersAfter = (ms: number) => async (): Promise<boolean> => {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    return true;
+  };
+
+  it("lives on from the moment the renewal was asked for, not from its answer", async () => {
+    const { lease } = hold({ extend: answersAfter(500) });
+    await vi.advanceTimersByTimeAsync(7_000);
     const renewal = lease.renew();
-    await vi.advanceTimersByTimeAsync(999);
+    await vi.advanceTimersByTimeAsync(500);
+    await renewal;
+    await vi.advanceTimersByTimeAsync(7_499);
     expect(lease.signal.aborted).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
-    await renewal.catch(() => {});
-    expect(lease.signal.aborted, "the renewal came too late").toBe(true);
+    expect(lease.signal.aborted).toBe(true);
+  });
+
+  it("is lost where the answer comes after its holder was told to stop", async () => {
+    const { lease } = hold({ extend: answersAfter(1_001) });
+    await vi.advanceTimersByTimeAsync(7_000);
+    const renewal = expect(lease.renew()).rejects.toEqual(lost);
+    await vi.advanceTimersByTimeAsync(1_001);
+    await renewal;
+    expect([lease.signal.aborted, vi.getTimerCount()]).toEqual([true, 0]);
   });
 
   it("takes a full time to live from a renewal", async () => {
@@ -107,12 +117,15 @@ describe("holdLease", () => {
   });
 
   it("is not revived once its holder was told to stop", async () => {
-    const extend = vi.fn(() => true);
-    const { lease } = hold({ extend });
+    const [extend, release] = [vi.fn(() => true), vi.fn()];
+    const { lease } = hold({ extend, release });
     vi.advanceTimersByTime(8_000);
     await expect(lease.renew()).rejects.toEqual(lost);
-    expect(lease.valid()).toBe(false);
     expect(extend).not.toHaveBeenCalled();
+    expect(lease.valid(), "it still has its time, to wind up").toBe(true);
+    await lease.release();
+    expect(release).toHaveBeenCalledTimes(1);
+    expect([lease.valid(), vi.getTimerCount()]).toEqual([false, 0]);
   });
 
   it("is not renewed after its end, also where no timer could tell", async () => {
@@ -133,7 +146,6 @@ describe("holdLease", () => {
     expect(release).toHaveBeenCalledTimes(1);
     expect([lease.valid(), lease.signal.aborted, vi.getTimerCount()]).toEqual([false, false, 0]);
     await expect(lease.renew()).rejects.toEqual(lost);
-    expect(lease.signal.aborted).toBe(false);
   });
 
   it("that is released during a renewal stays released", async () => {

@@ -60,6 +60,14 @@ export function holdLease(options: HeldLeaseOptions): HeldLease {
   };
   arm();
 
+  /** The signal cannot be taken back: a lease whose holder was told to stop is not revived. It can still be released. */
+  function checkInTime(): void {
+    if (lease.valid() && !stop.signal.aborted) return;
+    clearTimeout(timer);
+    stop.abort(lost());
+    throw lost();
+  }
+
   const lease: Lease = {
     application,
     holder,
@@ -68,17 +76,10 @@ export function holdLease(options: HeldLeaseOptions): HeldLease {
     signal: stop.signal,
     valid: () => !over && performance.now() < from + ttlMs,
     async renew() {
-      // The signal cannot be taken back: a lease whose holder was told to stop is not revived.
-      if (stop.signal.aborted || !lease.valid()) {
-        lose();
-        throw lost();
-      }
       const asked = performance.now();
-      if (!(await options.extend())) {
-        lose();
-        throw lost();
-      }
-      if (over) throw lost();
+      checkInTime();
+      if (!(await options.extend())) lose();
+      checkInTime();
       from = asked;
       arm();
     },

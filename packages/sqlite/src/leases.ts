@@ -1,4 +1,4 @@
-import { holdLease, TrueUpError, type HeldLease, type Lease } from "@trueup/spec";
+import { checkTtl, holdLease, TrueUpError, type HeldLease, type Lease } from "@trueup/spec";
 import type { Database } from "./database.ts";
 
 export interface Leases {
@@ -41,7 +41,7 @@ export function createLeases(db: Database): Leases {
 
   return {
     claim(application, holder, ttlMs) {
-      if (!(ttlMs >= 1_000)) throw new TrueUpError("INVALID", `a lease of ${ttlMs} ms: at least 1,000 are needed`);
+      checkTtl(ttlMs);
       const claimedAt = performance.now();
       const tokens = quickly(() => {
         const now = machineNow();

@@ -70,9 +70,10 @@ export function leaseCases(harness: StoreHarness): readonly Case[] {
         assert.equal(lease.previous, leases[i]!.token);
       }
     }),
-    storeCase(harness, "lease: a time to live under 1,000 ms is INVALID", async (open) => {
+    storeCase(harness, "lease: a time to live under 1,000 ms, or none, is INVALID", async (open) => {
       const store = await open();
-      for (const ttlMs of [999, 0, -1, Number.NaN]) await rejectsWith("INVALID", store.claim("web", "holder", ttlMs));
+      for (const ttlMs of [999.9, 0, -1, Number.NaN, Infinity])
+        await rejectsWith("INVALID", store.claim("web", "holder", ttlMs));
       await claim(store, "web", 1_000);
     }),
     storeCase(
