@@ -141,9 +141,8 @@ function withoutTokens(value: Json | undefined, [token, ...rest]: readonly strin
     });
   }
   if (!isObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, field]) => [name, meant(name) ? withoutTokens(field, rest) : field]),
-  );
+  const fields = Object.entries(value).map(([name, field]) => [name, meant(name) ? withoutTokens(field, rest) : field]);
+  return Object.fromEntries(fields.filter(([, field]) => field !== undefined));
 }
 
 /**

@@ -69,7 +69,17 @@ describe("project", () => {
     ["members in the mask's order", ["z", "b", "a"], { members: ["a", "b", "c"] }, ["a", "b"]],
     ["members that are no strings", [[1], null], { members: [null, [1]] }, [null, [1]]],
     ["no member of ours", ["z"], { members: ["a"] }, undefined],
-    ["an inherited name", {}, { fields: { constructor: true, toString: true } }, undefined],
+    [
+      "an inherited name",
+      {},
+      {
+        fields: Object.fromEntries([
+          ["constructor", true],
+          ["toString", true],
+        ]),
+      },
+      undefined,
+    ],
   ])("%s", (_name, value, mask, expected) => {
     expect(project(value, mask)).toStrictEqual(expected);
     expect(project(project(value, mask), mask)).toStrictEqual(expected);
