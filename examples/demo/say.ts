@@ -32,9 +32,9 @@ export const say = {
     print(`   ${ok ? paint("green", "✔") : paint("red", "✘")} ${what}`);
   },
   history(entries: readonly HistoryEntry[]): void {
-    for (const { revision, outcome, author, message, changes, startedAt, finishedAt } of entries) {
+    for (const { revision, outcome, author, message, changes, trigger, startedAt, finishedAt } of entries) {
       const mark = outcome === "succeeded" ? paint("green", outcome.padEnd(9)) : paint("red", outcome.padEnd(9));
-      const title = (message ?? "").split("\n")[0] ?? "";
+      const title = trigger === "drift" ? paint("dim", "(healed)") : ((message ?? "").split("\n")[0] ?? "");
       const count = changes.length === 1 ? "1 change" : `${changes.length} changes`;
       print(
         `   ${paint("yellow", (revision?.id ?? "").slice(0, 7))}  ${mark}  ${count.padEnd(9)}  ${`${finishedAt - startedAt} ms`.padStart(6)}  ${(author?.name ?? "").padEnd(4)}  ${title}`,

@@ -1,6 +1,7 @@
 // Every ```ts block of a README or of docs/ is a program: it runs, and what its comments behind console.log say is what it prints.
+// A block that names a file, ```ts examples/embed/main.ts, is a part of that file, to the letter.
 import { execFile } from "node:child_process";
-import { existsSync, globSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
@@ -22,6 +23,13 @@ function expectedOutput(code: string): string[] {
 }
 
 describe.each(files)("%s", (file) => {
+  const quoted = codeBlocks(join(root, file)).filter((block) => block.language.startsWith("ts "));
+  it.runIf(quoted.length > 0)("quotes files to the letter", () => {
+    for (const { language, code, line } of quoted) {
+      expect(readFileSync(join(root, language.slice(3)), "utf8"), `${file}:${line}`).toContain(code);
+    }
+  });
+
   const blocks = codeBlocks(join(root, file)).filter((block) => block.language === "ts");
   it.runIf(blocks.length > 0)("runs as written", { timeout: 60_000 }, async () => {
     for (const block of blocks) {

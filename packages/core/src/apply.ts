@@ -106,6 +106,7 @@ async function walk(
   const awaited = new Set([...graph.before.values()].flat());
   const limit = application.concurrency ?? 16;
   const queue: Node[] = [];
+  let taken = 0;
   const waiting: Node[] = [];
   let running = 0;
   await new Promise<void>((resolve, reject) => {
@@ -145,9 +146,12 @@ async function walk(
           else complete(node, "done");
         }
       }
-      for (const node of queue.splice(0, Math.max(0, limit - running))) begin(node);
+      for (const node of queue.slice(taken, taken + Math.max(0, limit - running))) {
+        taken++;
+        begin(node);
+      }
       for (const node of waiting.splice(0)) begin(node);
-      if (running === 0 && queue.length === 0 && stepper.finished) resolve();
+      if (running === 0 && taken === queue.length && stepper.finished) resolve();
     };
     pump();
   });

@@ -11,7 +11,7 @@ import {
   type Target,
   type Logger,
 } from "@trueup/spec";
-import { plain, schemas } from "./tmp-plain.ts";
+import { plain, schemas } from "@trueup/manifest";
 import { createEvents, type ControllerEvent, type Events } from "./events.ts";
 import { guardTarget, type GuardedTarget } from "./guard.ts";
 import { createKeyed } from "./keyed.ts";

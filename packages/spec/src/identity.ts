@@ -16,8 +16,10 @@ export interface Ref {
   readonly name: string;
 }
 
-const encode = (part: string): string => part.replaceAll("%", "%25").replaceAll("/", "%2F");
-const decode = (part: string): string => part.replaceAll("%2F", "/").replaceAll("%25", "%");
+const encode = (part: string): string =>
+  part.includes("%") || part.includes("/") ? part.replaceAll("%", "%25").replaceAll("/", "%2F") : part;
+const decode = (part: string): string =>
+  part.includes("%") ? part.replaceAll("%2F", "/").replaceAll("%25", "%") : part;
 
 export function keyOf(ref: Ref): Key {
   return `${encode(ref.target)}/${encode(ref.group)}/${encode(ref.kind)}/${encode(ref.namespace)}/${encode(ref.name)}` as Key;
