@@ -165,7 +165,8 @@ function changedSequence(
     // In a gap items at equal places stand for each other where there is something to compare in them.
     for (; a < run.a && b < run.b && isContainer(before[a]) && isContainer(after[b]); a++, b++) {
       const [was, is, at] = [before[a] as Json, after[b] as Json, b];
-      entries.push({ changed: true, lines: () => changedAt(was, is, at, depth, path) });
+      const differs = (): Line[] => changedAt(was, is, at, depth, path);
+      entries.push({ changed: !equal(was, is), lines: () => partLines("- ", was, is, depth, differs) });
     }
     for (const item of before.slice(a, run.a))
       entries.push({ changed: true, lines: () => itemLines("-", depth, item) });

@@ -41,14 +41,16 @@ function cut(text: string, from: number, to: number): string {
   return text.slice(low(from) ? from + 1 : from, low(to) ? to - 1 : to);
 }
 
-const AMBIGUOUS = /^(?:true|false|yes|no|on|off|y|n|null|~|[-+]?\.?\d[\d_.:eExXa-fA-F+-]*|[-+]?\.(?:inf|nan))$/i;
+/** What YAML 1.1 or 1.2 reads as something other than text, less plain numbers. */
+const AMBIGUOUS = /^(?:true|false|yes|no|on|off|y|n|null|~|[-+]?\.(?:inf|nan)|[-+]?\d[\d_]*|[-+]?\d+(?::\d\d)+)$/i;
 
 /** As YAML would have it: plain where that reads back as this text, else in quotes. */
 function quoteText(text: string): string {
   const plain =
     /^(?:[\p{L}\p{N}_./(]|-[^\s-]|--[^-\s])/u.test(text) &&
     !/\s$|: |:$| #|[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text) &&
-    !AMBIGUOUS.test(text);
+    !AMBIGUOUS.test(text) &&
+    Number.isNaN(Number(text));
   return plain ? text : `"${printable(text.replaceAll("\\", "\\\\").replaceAll('"', '\\"'))}"`;
 }
 
