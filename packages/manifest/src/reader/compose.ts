@@ -2,6 +2,8 @@ import { COLLECTION_STYLE, EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, 
 import type { Event, ScalarEvent } from "js-yaml";
 import type { Json } from "@trueup/spec";
 import type { Limits } from "./limits.ts";
+import { mergeOver, mergeSources, mergeUnder, type Fields } from "./merge.ts";
+import { misread, misreadLineBreak } from "./misread.ts";
 import { Problem } from "./problem.ts";
 import { refold } from "./refold.ts";
 import { keyName, resolvePlain, Unreadable, type Dialect, type Scalar } from "./scalars.ts";
@@ -20,8 +22,6 @@ export interface Composed {
   readonly problems: readonly Problem[];
 }
 
-type Mutable = { [field: string]: Json };
-
 interface Anchor {
   /** Undefined while the anchored value is still being read. */
   value: Json | undefined;
@@ -29,22 +29,24 @@ interface Anchor {
   values: number;
 }
 
-/** A name that reaches into an object's prototype in code less careful than ours. */
-const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
+/** Names that reach an object's prototype in code less careful than ours. */
+const FORBIDDEN = new Set(["__proto__", "constructor"]);
 
 /** More than these of one document help nobody. */
 const MAX_PROBLEMS = 100;
 
 const NONE = -1;
 
-const ESCAPED_BREAK_AND_EMPTY_LINE = /(?:^|[^\\])(?:\\\\)*\\(?:\r\n|\r|\n)[ \t]*[\r\n]/;
-const COLON_WITHOUT_SPACE = /[ \t]*:[,[\]{}]/y;
+const FOREIGN_BREAK =
+  "a line break that only YAML 1.1 knows (U+0085, U+2028, U+2029); write it as an escape in double quotes";
 
 /** Reads the text of one document to a value. Aliases share their value: what is returned must not be changed. */
 export function compose(text: string, options: ComposeOptions): Composed {
   const problems: Problem[] = [];
   try {
     const events = parseEvents(text, { maxDepth: options.limits.depth + 1 });
+    const lineBreak = misreadLineBreak(text, events);
+    if (lineBreak !== -1) throw new Problem("INVALID", FOREIGN_BREAK, lineBreak);
     if (events.length === 0) return { value: undefined, problems };
     const value = new Composer(text, events, options, problems).document();
     return { value: problems.length === 0 ? value : undefined, problems };
@@ -154,26 +156,26 @@ class Composer {
     return items;
   }
 
-  #mapping(): Mutable {
-    const map: Mutable = {};
+  #mapping(): Fields {
+    const map: Fields = {};
     const { dialect } = this.#options;
     // What merges brought in may be overridden, what the map itself says must be said once.
     let own: Set<string> | undefined;
-    let merges: Json[] | undefined;
+    let merged: readonly Fields[] | undefined;
     while (!this.#atEnd()) {
       const event = this.#events[this.#next] as Event;
       const offset = this.#startOf(event);
       if (this.#isMerge(event)) {
         this.#next++;
         this.#values++;
-        if (dialect === "kustomize" && merges !== undefined) this.#report("`<<` is there twice", offset);
+        if (merged !== undefined) this.#report("`<<` is there twice", offset);
         own ??= new Set(Object.keys(map));
         this.#path.push("<<");
-        const source = this.#value();
-        this.#checkMerge(source, offset);
+        const sources = mergeSources(this.#value());
         this.#path.pop();
-        if (dialect === "kubectl") mergeOver(map, source);
-        else (merges ??= []).push(source);
+        if (sources === undefined) this.#fail("`<<` takes a map or a list of maps", offset);
+        if (dialect === "kubectl") mergeOver(map, sources);
+        else merged = sources;
         continue;
       }
       const key = this.#key(event, offset);
@@ -190,7 +192,7 @@ class Composer {
       }
       this.#path.pop();
     }
-    for (const source of merges ?? []) mergeUnder(map, source);
+    if (merged !== undefined) mergeUnder(map, merged);
     return map;
   }
 
@@ -220,16 +222,10 @@ class Composer {
     return event.tagStart === NONE || this.#tag(event.tagStart, event.tagEnd) === "!!merge";
   }
 
-  #checkMerge(source: Json, offset: number): void {
-    const maps = Array.isArray(source) ? (source as readonly Json[]) : [source];
-    if (maps.some((map) => typeof map !== "object" || map === null || Array.isArray(map))) {
-      this.#fail("`<<` takes a map or a list of maps", offset);
-    }
-  }
-
   #scalar(event: ScalarEvent): Json {
     const text = getScalarValue(this.#text, event);
-    const value = this.#misread(text, event) ?? this.#resolve(text, event);
+    const reason = misread(this.#text, event, text, this.#flow > 0);
+    const value = reason === undefined ? this.#resolve(text, event) : new Unreadable(reason);
     if (value instanceof Unreadable) {
       this.#report(value.reason, this.#offset);
       return null;
@@ -250,20 +246,6 @@ class Composer {
     else if (plain) value = resolvePlain(text, dialect);
     const folded = dialect === "kustomize" && event.style === SCALAR_STYLE.FOLDED_BLOCK;
     return folded && typeof value === "string" ? refold(value) : value;
-  }
-
-  /** What js-yaml, which reads YAML 1.2, reads otherwise than go-yaml does. */
-  #misread(text: string, event: ScalarEvent): Unreadable | undefined {
-    if (event.style === SCALAR_STYLE.DOUBLE_QUOTED && !event.fast) {
-      const raw = this.#text.slice(event.valueStart, event.valueEnd);
-      return ESCAPED_BREAK_AND_EMPTY_LINE.test(raw)
-        ? new Unreadable("an empty line behind a line that ends with a backslash; write \\n")
-        : undefined;
-    }
-    if (this.#flow === 0 || event.style !== SCALAR_STYLE.PLAIN) return undefined;
-    if (/^[?:]/.test(text)) return new Unreadable("text that begins with ? or : must be quoted inside [] and {}");
-    COLON_WITHOUT_SPACE.lastIndex = event.valueEnd;
-    return COLON_WITHOUT_SPACE.test(this.#text) ? new Unreadable("a space must stand behind the colon") : undefined;
   }
 
   #tag(start: number, end: number): string {
@@ -334,20 +316,5 @@ class Composer {
 
   #fail(reason: string, offset: number): never {
     throw new Problem("INVALID", reason, offset, [...this.#path]);
-  }
-}
-
-const sourcesOf = (source: Json): readonly Mutable[] =>
-  (Array.isArray(source) ? source : [source]) as readonly Mutable[];
-
-/** go-yaml v2 writes what a merge brings over what stands before it; of a list, the first wins. */
-function mergeOver(map: Mutable, source: Json): void {
-  for (const from of sourcesOf(source).toReversed()) Object.assign(map, from);
-}
-
-/** go-yaml v3, and the specification: what the map itself says stands. */
-function mergeUnder(map: Mutable, source: Json): void {
-  for (const from of sourcesOf(source)) {
-    for (const [key, value] of Object.entries(from)) if (key !== "<<" && !Object.hasOwn(map, key)) map[key] = value;
   }
 }

@@ -5,8 +5,8 @@ export interface DocumentText {
   readonly text: string;
   /** Line of the file, counted from 1, on which the text begins. */
   readonly line: number;
-  /** What stands behind `---` on the line before it, where that is more than a comment. */
-  readonly junk?: string;
+  /** Whether more than a comment stands behind `---` on the line before it. */
+  readonly junk: boolean;
 }
 
 /**
@@ -16,18 +16,18 @@ export interface DocumentText {
 export function* splitDocuments(text: string): Generator<DocumentText> {
   let start = 0;
   let line = 1;
-  let junk: string | undefined;
+  let junk = false;
   for (;;) {
     const separator = findSeparator(text, start);
     const end = separator === -1 ? text.length : separator;
-    yield { text: text.slice(start, end), line, ...(junk === undefined ? {} : { junk }) };
+    yield { text: text.slice(start, end), line, junk };
     if (separator === -1) return;
     line += countFeeds(text, start, end) + 1;
     const feed = text.indexOf("\n", separator);
     const rest = text.slice(separator + 3, feed === -1 ? text.length : feed).trim();
-    junk = rest === "" || rest.startsWith("#") ? undefined : rest;
+    junk = rest !== "" && !rest.startsWith("#");
     if (feed === -1) {
-      if (junk !== undefined) yield { text: "", line, junk };
+      if (junk) yield { text: "", line, junk };
       return;
     }
     start = feed + 1;

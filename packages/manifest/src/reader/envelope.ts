@@ -3,6 +3,9 @@ import { isObject, type Json, type JsonObject, type Manifest, type Pointer } fro
 /** One thing that is wrong with the envelope, at a field. */
 export type Report = (field: Pointer, reason: string) => void;
 
+/** More labels or annotations than these need not be shown to be wrong. */
+const MAX_REPORTED = 100;
+
 const typeOf = (value: Json | undefined): string =>
   value === null ? "null" : Array.isArray(value) ? "a list" : typeof value === "object" ? "a map" : `a ${typeof value}`;
 
@@ -43,8 +46,9 @@ function checkMetadata(metadata: JsonObject, wrong: Report): void {
       wrong(`/metadata/${field}`, `must be a map of strings, is ${typeOf(map)}`);
       continue;
     }
+    let reported = 0;
     for (const [key, value] of Object.entries(map)) {
-      if (typeof value === "string") continue;
+      if (typeof value === "string" || reported++ >= MAX_REPORTED) continue;
       const pointer = `/metadata/${field}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
       wrong(pointer, `must be a string, is ${typeOf(value)}; quote it`);
     }

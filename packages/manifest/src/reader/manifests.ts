@@ -10,7 +10,8 @@ import {
 import { errorAt } from "../errors.ts";
 import { isManifest, listItems } from "./envelope.ts";
 import { rememberLines } from "./lines.ts";
-import { parseYaml, type ParseOptions, type YamlDocument } from "./yaml.ts";
+import type { LineOf } from "./positions.ts";
+import { parseYaml, type ParseOptions } from "./yaml.ts";
 
 export interface ParsedFile {
   /** Lists flattened, empty documents dropped. */
@@ -21,36 +22,29 @@ export interface ParsedFile {
 
 /** Reads a file of manifests. Never throws on what the file holds: one bad document leaves the others readable. */
 export function parseManifests(input: Uint8Array | string, options: ParseOptions): ParsedFile {
-  const { documents, errors } = parseYaml(input, options);
-  const file: { documents: Declared[]; errors: TrueUpError[] } = { documents: [], errors: [...errors] };
-  for (const document of documents) {
-    const items = listItems(document.value);
-    if (items === undefined) {
-      add(file, document.value, document, "");
-      continue;
+  const parsed = parseYaml(input, options);
+  const documents: Declared[] = [];
+  const errors = [...parsed.errors];
+  for (const { value, origin, lineOf } of parsed.documents) {
+    const items = listItems(value);
+    if (items === undefined) add(value, origin, "", lineOf);
+    for (const [index, item] of items?.entries() ?? []) {
+      const at = `/items/${index}`;
+      add(item, { ...origin, line: lineOf(at) }, at, lineOf);
     }
-    for (const [index, item] of items.entries()) add(file, item, document, `/items/${index}`);
   }
-  return file;
-}
+  return { documents, errors: errors.toSorted((a, b) => (a.origin?.line ?? 0) - (b.origin?.line ?? 0)) };
 
-function add(
-  file: { documents: Declared[]; errors: TrueUpError[] },
-  value: Json,
-  document: YamlDocument,
-  at: Pointer,
-): void {
-  const report = (field: Pointer, reason: string): void => {
-    const pointer = at + field;
-    const origin = {
-      ...document.origin,
-      line: document.lineOf(pointer),
-      ...(pointer === "" ? {} : { field: pointer }),
-    };
-    file.errors.push(errorAt("INVALID", origin, reason));
-  };
-  if (!isManifest(value, report)) return;
-  const origin: Origin = at === "" ? document.origin : { ...document.origin, line: document.lineOf(at) };
-  rememberLines(value, (pointer) => document.lineOf(at + pointer));
-  file.documents.push({ manifest: value as Manifest, origin, digest: digestOf(value) });
+  /** `at` is where the manifest stands in its document. */
+  function add(value: Json, origin: Origin, at: Pointer, lineOf: LineOf): void {
+    const sound = isManifest(value, (field, reason) => {
+      const pointer = at + field;
+      errors.push(
+        errorAt("INVALID", { ...origin, line: lineOf(pointer), ...(pointer !== "" && { field: pointer }) }, reason),
+      );
+    });
+    if (!sound) return;
+    rememberLines(value, (pointer) => lineOf(at + pointer));
+    documents.push({ manifest: value as Manifest, origin, digest: digestOf(value) });
+  }
 }

@@ -53,3 +53,13 @@ export function countFeeds(text: string, from: number, to: number): number {
   for (let at = text.indexOf("\n", from); at !== -1 && at < to; at = text.indexOf("\n", at + 1)) feeds++;
   return feeds;
 }
+
+/** Whether kubectl would read the text as JSON. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

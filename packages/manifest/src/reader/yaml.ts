@@ -1,8 +1,10 @@
-import { formatPointer, type Json, type Origin, type Pointer, type TrueUpError } from "@trueup/spec";
+import type { Json, Origin, TrueUpError } from "@trueup/spec";
 import { errorAt } from "../errors.ts";
-import { compose } from "./compose.ts";
+import { compose, type ComposeOptions } from "./compose.ts";
 import { splitDocuments, type DocumentText } from "./documents.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { firstLine, locator, type LineOf } from "./positions.ts";
+import type { Problem } from "./problem.ts";
 import type { Dialect } from "./scalars.ts";
 import { decodeText, lineAt } from "./text.ts";
 
@@ -20,8 +22,8 @@ export interface YamlDocument {
   readonly value: Json;
   /** File, document and the line on which the document's first value stands. */
   readonly origin: Origin;
-  /** The line of a field or item, or of the nearest one around it. Reads the document again: for errors, not for every field. */
-  lineOf(pointer: Pointer): number;
+  /** The line of a field or item, or of the nearest one around it. The document is read again for it: meant for errors. */
+  readonly lineOf: LineOf;
 }
 
 export interface ParsedYaml {
@@ -31,10 +33,13 @@ export interface ParsedYaml {
   readonly errors: readonly TrueUpError[];
 }
 
+/** More errors than these of one file help nobody. */
+const MAX_ERRORS = 1_000;
+
 /** Reads every document of a YAML or JSON file. Never throws on what the file holds. */
 export function parseYaml(input: Uint8Array | string, options: ParseOptions): ParsedYaml {
-  const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { file, dialect = "kubectl" } = options;
+  const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   const documents: YamlDocument[] = [];
   const errors: TrueUpError[] = [];
   let text: string;
@@ -44,78 +49,35 @@ export function parseYaml(input: Uint8Array | string, options: ParseOptions): Pa
     return { documents, errors: [error as TrueUpError] };
   }
 
-  let number = 0;
+  let parts = 0;
+  let document = 1;
   for (const part of splitDocuments(text)) {
-    number++;
-    if (number > limits.documents) {
-      errors.push(
-        errorAt("LIMIT", { file, document: number, line: part.line }, `more than ${limits.documents} documents`),
-      );
+    if (++parts > limits.documents) {
+      errors.push(errorAt("LIMIT", { file, line: part.line }, `more than ${limits.documents} documents`));
       break;
     }
-    if (part.junk !== undefined) {
-      const origin = { file, document: number, line: part.line - 1 };
-      errors.push(
-        errorAt("INVALID", origin, `only a comment may follow ---, not ${JSON.stringify(part.junk.slice(0, 40))}`),
-      );
+    if (errors.length > MAX_ERRORS) {
+      errors.push(errorAt("LIMIT", { file, line: part.line }, "too many errors, the rest of the file is not read"));
+      break;
     }
-    const { value, problems } = compose(part.text, { dialect, limits });
-    for (const problem of problems) {
-      const line = part.line - 1 + lineAt(part.text, problem.offset);
-      errors.push(
-        errorAt(
-          problem.code,
-          { file, document: number, line, ...(problem.field === "" ? {} : { field: problem.field }) },
-          problem.reason,
-        ),
-      );
+    if (part.junk)
+      errors.push(errorAt("INVALID", { file, document, line: part.line - 1 }, "only a comment may follow ---"));
+    const how: ComposeOptions = { dialect, limits };
+    const { value, problems } = compose(part.text, how);
+    for (const problem of problems) errors.push(located(problem, part, file, document));
+    if (value === undefined && problems.length === 0) continue;
+    if (value !== undefined && value !== null) {
+      const origin: Origin = { file, document, line: firstLine(part) };
+      documents.push({ value, origin, lineOf: locator(part, how) });
     }
-    if (value !== undefined && value !== null)
-      documents.push(documentOf(value, part, file, number, { dialect, limits }));
+    document++;
   }
   return { documents, errors };
 }
 
-function documentOf(
-  value: Json,
-  part: DocumentText,
-  file: string,
-  document: number,
-  options: { readonly dialect: Dialect; readonly limits: Limits },
-): YamlDocument {
-  return {
-    value,
-    origin: { file, document, line: firstLine(part) },
-    lineOf: (pointer) => linesOf(part, options)(pointer),
-  };
-}
-
-/** The line of the first that is neither empty nor a comment. */
-function firstLine(part: DocumentText): number {
-  const { text } = part;
-  let line = part.line;
-  let start = 0;
-  for (;;) {
-    const feed = text.indexOf("\n", start);
-    const content = text.slice(start, feed === -1 ? text.length : feed).trim();
-    if (feed === -1 || (content !== "" && !content.startsWith("#"))) return line;
-    line++;
-    start = feed + 1;
-  }
-}
-
-/** Where every field and item of a document stands. */
-export function linesOf(
-  part: DocumentText,
-  options: { readonly dialect: Dialect; readonly limits: Limits },
-): (pointer: Pointer) => number {
-  const offsets = new Map<Pointer, number>();
-  compose(part.text, { ...options, onPosition: (path, offset) => void offsets.set(formatPointer(path), offset) });
-  return (pointer) => {
-    for (let at = pointer; at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
-      const offset = offsets.get(at);
-      if (offset !== undefined) return part.line - 1 + lineAt(part.text, offset);
-    }
-    return firstLine(part);
-  };
+function located(problem: Problem, part: DocumentText, file: string, document: number): TrueUpError {
+  // What is missing at the end is reported at the last line that holds anything.
+  const line = part.line - 1 + lineAt(part.text, Math.min(problem.offset, part.text.trimEnd().length));
+  const { code, field, reason } = problem;
+  return errorAt(code, { file, document, line, ...(field !== "" && { field }) }, reason);
 }
