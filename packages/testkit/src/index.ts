@@ -27,3 +27,5 @@ export { queueCases } from "./queue-cases.ts";
 export type { QueueHarness } from "./queue-harness.ts";
 export { memorySource, memoryTree } from "./memory-source.ts";
 export type { MemorySource, MemorySourceOptions, SourceFileMap } from "./memory-source.ts";
+export { targetCases } from "./target-cases.ts";
+export type { TargetAbilities, TargetHarness, TargetPlace } from "./target-harness.ts";

@@ -16,8 +16,8 @@ export interface StoredObject {
 export type Listener = (before: StoredObject | undefined, after: StoredObject | undefined) => void;
 
 interface Operation {
-  readonly id: string;
   readonly subject: string;
+  readonly key: Key;
   left: number;
   readonly complete: () => void;
 }
@@ -79,32 +79,36 @@ export class MemoryServer {
 
   remove(object: StoredObject): void {
     if (!this.#objects.delete(object.uid)) return;
-    if (this.#byKey.get(object.key) === object.uid) this.#byKey.delete(object.key);
+    if (this.#byKey.get(object.key) === object.uid) {
+      const other = this.list().find(({ key }) => key === object.key);
+      if (other === undefined) this.#byKey.delete(object.key);
+      else this.#byKey.set(object.key, other.uid);
+    }
     if (object.token !== undefined) this.#byToken.delete(object.token);
     this.#emit(object, undefined);
   }
 
   /** Something that takes `polls` calls of `advance` until its effect is there. One at a time per subject. */
-  begin(subject: string, polls: number, complete: () => void): string {
-    const operation = { id: randomUUID(), subject, left: polls, complete };
-    this.#operations.set(operation.id, operation);
-    return operation.id;
+  begin(subject: string, key: Key, polls: number, complete: () => void): string {
+    const id = randomUUID();
+    this.#operations.set(id, { subject, key, left: polls, complete });
+    return id;
   }
 
   running(subject: string): string | undefined {
-    for (const { id, subject: other } of this.#operations.values()) if (other === subject) return id;
+    for (const [id, operation] of this.#operations) if (operation.subject === subject) return id;
     return undefined;
   }
 
-  /** Whether the operation is over (or was never heard of). */
+  /** Whether the operation is over. Others under the same name go on too: ones that nobody asks about any more. */
   advance(id: string): boolean {
-    const operation = this.#operations.get(id);
-    if (operation === undefined) return true;
-    operation.left -= 1;
-    if (operation.left > 0) return false;
-    this.#operations.delete(id);
-    operation.complete();
-    return true;
+    const key = this.#operations.get(id)?.key;
+    for (const [other, operation] of this.#operations) {
+      if (operation.key !== key || --operation.left > 0) continue;
+      this.#operations.delete(other);
+      operation.complete();
+    }
+    return !this.#operations.has(id);
   }
 
   listen(listener: Listener): () => void {

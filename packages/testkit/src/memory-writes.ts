@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { keepIgnored } from "@trueup/diff";
 import {
   canonicalJson,
   formatKey,
@@ -7,6 +8,7 @@ import {
   TrueUpError,
   type Applied,
   type Deleted,
+  type IgnoreRule,
   type Item,
   type Key,
   type Manifest,
@@ -44,8 +46,8 @@ export function memoryWrites(server: MemoryServer, options: MemoryWriteOptions):
   function find(key: Key, state: TargetState | undefined): StoredObject | undefined {
     if (!identifiers) return server.find(key);
     const { id, token } = memoryOf(state);
-    if (id !== undefined) return server.get(id);
-    return token === undefined ? undefined : server.findByToken(token);
+    const byId = id === undefined ? undefined : server.get(id);
+    return byId ?? (token === undefined ? undefined : server.findByToken(token));
   }
 
   function checkOurs(current: StoredObject, item: Item, planned: Planned, seen: Observed, owner: Owner): void {
@@ -60,8 +62,8 @@ export function memoryWrites(server: MemoryServer, options: MemoryWriteOptions):
   }
 
   /** The object as the server would store it. */
-  function stored(current: StoredObject | undefined, declared: Manifest): Manifest {
-    let manifest = structuredClone(declared);
+  function stored(current: StoredObject | undefined, declared: Manifest, ignore: readonly IgnoreRule[]): Manifest {
+    let manifest = structuredClone(current === undefined ? declared : keepIgnored(declared, current.manifest, ignore));
     const status = current?.manifest["status"];
     if (current !== undefined && merge) {
       manifest = mergeFields(current.declared, manifest, current.manifest) as Manifest;
@@ -97,7 +99,7 @@ export function memoryWrites(server: MemoryServer, options: MemoryWriteOptions):
     const replaced = planned.action === "replace" && current?.uid === seenUid(seen) ? current : undefined;
     const base = replaced === undefined ? current : undefined;
     const declared = marks ? markOwned(item.declared.manifest, context.owner, key) : item.declared.manifest;
-    const manifest = stored(base, declared);
+    const manifest = stored(base, declared, context.ignore ?? []);
     if (base !== undefined) {
       if (canonicalJson(base.manifest) === canonicalJson(manifest)) return done(base);
       const reason = options.immutable?.(base.manifest, manifest);
@@ -108,7 +110,7 @@ export function memoryWrites(server: MemoryServer, options: MemoryWriteOptions):
       return server.write(base, manifest, { declared, ...(token === undefined ? {} : { token }) });
     };
     if (pending.apply === undefined || pending.apply === 0) return done(write());
-    return wait(server.begin(subject, pending.apply, () => void write()));
+    return wait(server.begin(subject, key, pending.apply, () => void write()));
   }
 
   async function remove(tracked: Tracked, context: WriteContext): Promise<Deleted> {
@@ -128,7 +130,7 @@ export function memoryWrites(server: MemoryServer, options: MemoryWriteOptions):
       server.remove(current);
       return { status: "gone" };
     }
-    server.begin(subject, pending.delete, () => server.remove(current));
+    server.begin(subject, key, pending.delete, () => server.remove(current));
     return wait;
   }
 
