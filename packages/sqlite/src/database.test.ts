@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import {
   chmodSync,
   existsSync,
@@ -15,6 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { promisify } from "node:util";
+import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "./database.ts";
 
@@ -91,16 +93,45 @@ describe("opening", () => {
   });
 
   it("works for many processes at once, on a file that none of them has made yet", { timeout: 30_000 }, async () => {
+    const child = async (file: string, at: number): Promise<void> => {
+      const program = `
+        const { openDatabase } = await import(${JSON.stringify(import.meta.resolve("./database.ts"))});
+        while (Date.now() < ${at});
+        const db = openDatabase(${JSON.stringify(file)}, 10_000);
+        db.transaction(() => db.prepare("INSERT INTO setting (name, value) VALUES (?, '1')").run(String(process.pid)));
+        db.close();`;
+      await promisify(execFile)(process.execPath, ["--no-warnings", "--input-type=module", "-e", program]);
+    };
+    for (let round = 0; round < 4; round++) {
+      path = join(folder, `${round}.db`);
+      const at = Date.now() + 800;
+      await Promise.all(Array.from({ length: 5 }, () => child(path, at)));
+      const db = open();
+      expect(one(db, "SELECT count(*) FROM setting")).toBe(5);
+      db.close();
+    }
+  });
+
+  it("waits for another to let go before it writes ahead, then gives up", async () => {
+    open().close();
+    const reader = new DatabaseSync(path);
+    reader.exec("PRAGMA journal_mode = DELETE; BEGIN; SELECT count(*) FROM setting");
+    const from = performance.now();
+    expect(() => open(100)).toThrow(expect.objectContaining({ code: "UNAVAILABLE", retryable: true }));
+    expect(performance.now() - from).toBeGreaterThanOrEqual(100);
+    reader.close();
+
     const program = `
-      const { openDatabase } = await import(${JSON.stringify(import.meta.resolve("./database.ts"))});
-      const db = openDatabase(${JSON.stringify(path)}, 10_000);
-      db.transaction(() => db.prepare("INSERT INTO setting (name, value) VALUES (?, '1')").run(String(process.pid)));
-      db.close();`;
-    const child = () => promisify(execFile)(process.execPath, ["--no-warnings", "--input-type=module", "-e", program]);
-    await Promise.all(Array.from({ length: 6 }, child));
-    const db = open();
-    expect(one(db, "SELECT count(*) FROM setting")).toBe(6);
-    db.close();
+      const { DatabaseSync } = require("node:sqlite");
+      const db = new DatabaseSync(${JSON.stringify(path)});
+      db.exec("BEGIN; SELECT count(*) FROM setting");
+      require("node:worker_threads").parentPort.postMessage("reads");
+      setTimeout(() => db.close(), 200);`;
+    const worker = new Worker(program, { eval: true });
+    const ended = once(worker, "exit");
+    await once(worker, "message");
+    open(10_000).close();
+    await ended;
   });
 });
 

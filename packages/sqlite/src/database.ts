@@ -3,8 +3,9 @@ import { closeSync, mkdirSync, openSync, readSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type * as NodeSqlite from "node:sqlite";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { toStoreError } from "./errors.ts";
+import { isBusy, toStoreError } from "./errors.ts";
 import { migrate } from "./schema.ts";
+import { within } from "./transaction.ts";
 
 export interface Database {
   prepare(sql: string): StatementSync;
@@ -28,7 +29,7 @@ export function openDatabase(file: string, busyTimeoutMs: number): Database {
     prepareFile(path);
     db = new (sqlite().DatabaseSync)(path, { timeout: busyTimeoutMs });
     migrate(db, path);
-    setUp(db, path);
+    setUp(db, path, busyTimeoutMs);
   } catch (error) {
     db?.close();
     throw toStoreError(error, path);
@@ -72,16 +73,28 @@ function headOf(path: string): string {
   }
 }
 
-function setUp(db: DatabaseSync, path: string): void {
-  const { journal_mode: mode } = db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
+function setUp(db: DatabaseSync, path: string, busyTimeoutMs: number): void {
+  const mode = writeAhead(db, performance.now() + busyTimeoutMs);
   if (mode !== "wal") {
     throw new TrueUpError(
       "UNSUPPORTED",
-      `${path}: the file system cannot do write-ahead logging (journal mode "${mode}")`,
+      `${path}: its file system cannot do write-ahead logging (journal mode ${String(mode)})`,
     );
   }
   // FULL: a commit is on disk when it returns. fullfsync: on macOS an fsync alone does not reach the disk.
   db.exec("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON");
+}
+
+/** SQLite does not wait here where another process does the same at the same time. */
+function writeAhead(db: DatabaseSync, deadline: number): unknown {
+  for (;;) {
+    try {
+      return db.prepare("PRAGMA journal_mode = WAL").get()!["journal_mode"];
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= deadline) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
 }
 
 function wrap(db: DatabaseSync, path: string): Database {
@@ -93,28 +106,16 @@ function wrap(db: DatabaseSync, path: string): Database {
       throw toStoreError(error, path);
     }
   }
-  function within<T>(begin: string, body: () => T): T {
-    db.exec(begin);
-    try {
-      const result = body();
-      db.exec("COMMIT");
-      return result;
-    } catch (error) {
-      // Some failures have rolled back already: a full disk, say.
-      if (db.isTransaction) db.exec("ROLLBACK");
-      throw error;
-    }
-  }
   return {
     prepare: (sql) => run(() => db.prepare(sql)),
     run,
-    snapshot: (body) => run(() => within("BEGIN", body)),
+    snapshot: (body) => run(() => within(db, "BEGIN", body)),
     transaction: (body, { durable = true } = {}) =>
       run(() => {
-        if (durable) return within("BEGIN IMMEDIATE", body);
+        if (durable) return within(db, "BEGIN IMMEDIATE", body);
         db.exec("PRAGMA synchronous = NORMAL");
         try {
-          return within("BEGIN IMMEDIATE", body);
+          return within(db, "BEGIN IMMEDIATE", body);
         } finally {
           db.exec("PRAGMA synchronous = FULL");
         }

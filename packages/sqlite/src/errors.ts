@@ -14,13 +14,17 @@ const MEANING: Readonly<Record<number, readonly [ErrorCode, string]>> = {
   26: ["INVALID", "not a SQLite database; it is left as it is"],
 };
 
+/** The low byte of an extended result code. */
+const primary = (errcode: number): number => errcode & 0xff;
+
+export const isBusy = (error: unknown): boolean => primary((error as { errcode?: number }).errcode ?? 0) === 5;
+
 /** What `node:sqlite` threw, in our words and with its own behind them. */
 export function toStoreError(error: unknown, path: string): TrueUpError {
   if (isTrueUpError(error)) return error;
   const { code, errcode, message } = error as { code?: string; errcode?: number; message?: string };
   if (code === "ERR_INVALID_STATE") return new TrueUpError("INVALID", `${path}: the store is closed`, { cause: error });
-  // The low byte of an extended result code is the primary one.
-  const meaning = errcode === undefined ? undefined : MEANING[errcode & 0xff];
+  const meaning = errcode === undefined ? undefined : MEANING[primary(errcode)];
   const [ours, words] = meaning ?? ["INTERNAL", "SQLite failed"];
   return new TrueUpError(ours, `${path}: ${words} (${message ?? String(error)})`, { cause: error });
 }

@@ -64,22 +64,40 @@ it("a newer one is refused", () => {
   );
 });
 
-it("one that another process migrated in between is left alone", () => {
-  const other = new DatabaseSync(join(folder, "store.db"));
-  // The other is quicker between our first look and our transaction.
-  const slow = new Proxy(db, {
+/** The database, with something done just before one of its methods is called with that SQL. */
+function before(method: "exec" | "prepare", sql: string, act: () => void): DatabaseSync {
+  return new Proxy(db, {
     get(target, name) {
-      if (name === "exec") {
-        return (sql: string) => {
-          if (sql.startsWith("BEGIN") && version() === 0) migrate(other, "store.db", [FIRST]);
-          target.exec(sql);
-        };
-      }
       const value: unknown = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]): unknown => {
+        if (name === method && args[0] === sql) act();
+        return Reflect.apply(value, target, args);
+      };
     },
   });
+}
+
+it("one that another process migrates between our look and our transaction is left alone", () => {
+  const other = new DatabaseSync(join(folder, "store.db"));
+  migrate(
+    before("exec", "BEGIN IMMEDIATE", () => migrate(other, "store.db", [FIRST])),
+    "store.db",
+    [FIRST],
+  );
+  expect(rows()).toEqual([{ x: 1 }]);
+  other.close();
+});
+
+it("one that another process migrates while we look is not taken for another program's", () => {
+  const other = new DatabaseSync(join(folder, "store.db"));
+  let tried = 0;
+  const slow = before("prepare", "PRAGMA user_version", () => {
+    tried++;
+    expect(() => migrate(other, "store.db", [FIRST])).toThrow("locked");
+  });
   migrate(slow, "store.db", [FIRST]);
+  expect(tried).toBe(2);
   expect(rows()).toEqual([{ x: 1 }]);
   other.close();
 });

@@ -1,5 +1,6 @@
 import { TrueUpError } from "@trueup/spec";
 import type { DatabaseSync } from "node:sqlite";
+import { within } from "./transaction.ts";
 
 /** `TrUp`, in the header of every database of ours. */
 const APPLICATION_ID = 0x54725570;
@@ -45,17 +46,13 @@ const MIGRATIONS: readonly string[] = [
  * `UNSUPPORTED` where a newer version of us wrote it; both leave it as it is.
  */
 export function migrate(db: DatabaseSync, path: string, migrations: readonly string[] = MIGRATIONS): void {
-  if (versionOf(db, path, migrations.length) === migrations.length) return;
-  db.exec("BEGIN IMMEDIATE");
-  try {
-    // Asked again: another process may have migrated it meanwhile.
-    const version = versionOf(db, path, migrations.length);
-    for (const migration of migrations.slice(version)) db.exec(migration);
-    db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${migrations.length}; COMMIT`);
-  } catch (error) {
-    if (db.isTransaction) db.exec("ROLLBACK");
-    throw error;
-  }
+  const behind = (): readonly string[] => migrations.slice(versionOf(db, path, migrations.length));
+  // In a transaction, as another process may be migrating it: what is asked must be of one moment.
+  if (within(db, "BEGIN", behind).length === 0) return;
+  within(db, "BEGIN IMMEDIATE", () => {
+    for (const migration of behind()) db.exec(migration);
+    db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${migrations.length}`);
+  });
 }
 
 function versionOf(db: DatabaseSync, path: string, known: number): number {
