@@ -55,8 +55,8 @@ describe("valueLines", () => {
     ["a\nb", "- |-\n-   a\n-   b"],
     [[1, 2], "- - 1\n- - 2"],
     [{}, "- {}"],
-    [{ a: undefined } as unknown as Json, ""],
-    [[{ a: undefined }] as unknown as Json, ""],
+    [{ a: undefined }, ""],
+    [[{ a: undefined }], ""],
   ])("of %j alone", (value, expected) => {
     expect(show(valueLines("-", 0, "", value))).toBe(expected);
   });
@@ -102,7 +102,7 @@ describe("changeLines", () => {
     ["one line to several", { a: "x" }, { a: "x\ny\n" }, "- a: x\n+ a: |\n+   x\n+   y"],
     ["several lines to none", { a: "x\ny\n" }, { a: null }, "- a: |\n-   x\n-   y\n+ a: null"],
     ["unknown", { ip: "10.0.0.1" }, { ip: "(known after apply)" }, "~ ip: 10.0.0.1 → (known after apply)"],
-    ["undefined is absent", { a: undefined, b: 1 } as Json, { b: 2, c: undefined } as Json, "~ b: 1 → 2"],
+    ["undefined is absent", { a: undefined, b: 1 }, { b: 2, c: undefined }, "~ b: 1 → 2"],
     [
       "an inherited name",
       { a: 1 },

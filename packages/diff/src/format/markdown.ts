@@ -5,7 +5,7 @@ import type { Line } from "./lines.ts";
 import { label } from "./printable.ts";
 
 export interface MarkdownOptions {
-  /** Characters, at least 2,000. Default 65,536: what GitHub takes as a comment. */
+  /** Characters, at least 5,000. Default 65,536: what GitHub takes as a comment. */
   readonly limit?: number;
 }
 
@@ -15,7 +15,7 @@ export interface MarkdownOptions {
  * then changes, those that delete last of all; it says so.
  */
 export function formatPlanMarkdown(plan: Plan, { limit = 65_536 }: MarkdownOptions = {}): string {
-  if (!(limit >= 2000)) throw new TrueUpError("INVALID", `limit: at least 2000, not ${limit}`);
+  if (!(limit >= 5000)) throw new TrueUpError("INVALID", `limit: at least 5000, not ${limit}`);
   const key = randomBytes(32);
   const head = header(plan);
   const tail = `\nDigest ${code(plan.digest)}\n`;

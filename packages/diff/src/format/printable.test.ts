@@ -147,7 +147,7 @@ describe("compact", () => {
     [{}, "{}"],
     [[], "[]"],
     [{ a: 1, b: { c: [true, "x: y"] } }, '{a: 1, b: {c: [true, "x: y"]}}'],
-    [{ a: undefined } as unknown as Json, "{a: null}"],
+    [{ a: undefined }, "{a: null}"],
     [["a".repeat(57)], `[${"a".repeat(57)}]`],
     [["a".repeat(59)], "[… 1 item]"],
     [["a".repeat(40), "b".repeat(40)], "[… 2 items]"],
