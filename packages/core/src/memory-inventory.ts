@@ -8,10 +8,9 @@ export interface Inventory {
   keys(): Iterable<Key>;
 }
 
-/** The rows as they stood at one moment, told by what changed since; the last one is the rows as they stand. */
+/** The rows as they stood at one moment, told by what ended it; the last one is the rows as they stand. */
 interface Version {
-  undo?: ReadonlyMap<Key, Tracked | undefined>;
-  next?: Version;
+  ended?: { readonly undo: ReadonlyMap<Key, Tracked | undefined>; readonly next: Version };
 }
 
 /**
@@ -25,9 +24,9 @@ export function createInventory(): Inventory {
 
   function copyAt(version: Version): Map<Key, Tracked> {
     const undone = new Map<Key, Tracked | undefined>();
-    for (let at: Version | undefined = version; at?.undo !== undefined; at = at.next) {
-      // The oldest change of a key is the one that ended what this version saw.
-      for (const [key, tracked] of at.undo) if (!undone.has(key)) undone.set(key, tracked);
+    for (let { ended } = version; ended !== undefined; { ended } = ended.next) {
+      // The oldest change of a key is the one that replaced what this version saw.
+      for (const [key, tracked] of ended.undo) if (!undone.has(key)) undone.set(key, tracked);
     }
     const copy = new Map(rows);
     for (const [key, tracked] of undone) put(key, tracked, copy);
@@ -60,9 +59,11 @@ export function createInventory(): Inventory {
     keys: () => rows.keys(),
     change(changes) {
       if (changes.size === 0) return;
-      current.undo = new Map(Array.from(changes.keys(), (key) => [key, rows.get(key)]));
+      const undo = new Map(Array.from(changes.keys(), (key) => [key, rows.get(key)]));
       for (const [key, tracked] of changes) put(key, tracked, rows);
-      current = current.next = {};
+      const next: Version = {};
+      current.ended = { undo, next };
+      current = next;
     },
   };
 }

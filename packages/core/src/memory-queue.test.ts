@@ -92,6 +92,34 @@ describe("memoryQueue", () => {
     await stop();
   });
 
+  it("leaves no timer behind a run that outlasts the stop", async () => {
+    const queue = memoryQueue();
+    const end = Promise.withResolvers<void>();
+    const stop = await queue.process(() => end.promise);
+    await queue.mark("web");
+    await vi.advanceTimersByTimeAsync(5);
+    await queue.mark("web");
+    const stopped = stop();
+    end.resolve();
+    await stopped;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("hands out what was ready when it was stopped", async () => {
+    const queue = memoryQueue({ concurrency: 1 });
+    const end = Promise.withResolvers<void>();
+    const stop = await queue.process(() => end.promise);
+    await queue.mark("first");
+    await queue.mark("waiting");
+    await vi.advanceTimersByTimeAsync(5);
+    end.resolve();
+    await stop();
+    const { runs, stop: stopAgain } = await started(queue);
+    await vi.advanceTimersByTimeAsync(5);
+    expect(runs).toEqual(["waiting manual"]);
+    await stopAgain();
+  });
+
   it("says why a run is to stop", async () => {
     const queue = memoryQueue();
     const marks: Mark[] = [];

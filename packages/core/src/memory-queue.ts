@@ -125,7 +125,6 @@ export function memoryQueue({ concurrency = 8, onError = warn }: MemoryQueueOpti
     async close() {
       closed = true;
       if (processor !== undefined) await stop(processor);
-      wanted.clear();
     },
   };
 }
