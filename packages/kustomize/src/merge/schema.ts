@@ -1,0 +1,120 @@
+import { isObject, type Json, type JsonObject } from "@trueup/spec";
+import { KINDS, TYPES } from "./strategies.ts";
+
+/** How a list of a type is merged. */
+export interface ListStrategy {
+  readonly strategy: string;
+  /** Fields that find an item; none where items are scalars. */
+  readonly keys: readonly string[];
+}
+
+/** What a merge needs to know of a type. */
+export interface Schema {
+  /** Undefined for a list that is replaced as a whole. */
+  readonly list: ListStrategy | undefined;
+  field(name: string): Schema | undefined;
+  items(): Schema | undefined;
+}
+
+export interface Schemas {
+  forKind(apiVersion: string, kind: string): Schema | undefined;
+}
+
+/** Those of Kubernetes 1.21, which kustomize 5.7 has built in. */
+export const BUILT_IN: Schemas = {
+  forKind(apiVersion, kind) {
+    const type = KINDS.get(`${apiVersion} ${kind}`);
+    return type === undefined ? undefined : new BuiltInType(type);
+  },
+};
+
+/** A field of a known type below which nothing merges. What is in it is no resource, even if it looks like one. */
+const OPAQUE: Schema = { list: undefined, field: () => undefined, items: () => OPAQUE };
+
+class BuiltInType implements Schema {
+  readonly list: ListStrategy | undefined;
+  readonly #type: string;
+
+  constructor(type: string, list?: ListStrategy) {
+    this.#type = type;
+    this.list = list;
+  }
+
+  field(name: string): Schema | undefined {
+    if (this.#type.endsWith("List")) return name === "items" ? new BuiltInType(this.#type.slice(0, -4)) : OPAQUE;
+    const fields = TYPES[this.#type];
+    const field = fields !== undefined && Object.hasOwn(fields, name) ? fields[name] : undefined;
+    return field === undefined ? OPAQUE : new BuiltInType(field.type, field.list);
+  }
+
+  items(): Schema | undefined {
+    return new BuiltInType(this.#type);
+  }
+}
+
+/** Schemas of an OpenAPI document (`openapi.path`). */
+export function schemasOf(document: Json): Schemas {
+  const definitions = isObject(document) && isObject(document["definitions"]) ? document["definitions"] : {};
+  const byKind = new Map<string, JsonObject>();
+  for (const definition of Object.values(definitions)) {
+    if (!isObject(definition)) continue;
+    const kinds = definition["x-kubernetes-group-version-kind"];
+    for (const entry of Array.isArray(kinds) ? (kinds as readonly Json[]) : []) {
+      if (!isObject(entry)) continue;
+      const group = typeof entry["group"] === "string" && entry["group"] !== "" ? `${entry["group"]}/` : "";
+      byKind.set(`${group}${String(entry["version"])} ${String(entry["kind"])}`, definition);
+    }
+  }
+  return {
+    forKind(apiVersion, kind) {
+      const definition = byKind.get(`${apiVersion} ${kind}`);
+      return definition === undefined ? undefined : new OpenApiType(definition, definitions);
+    },
+  };
+}
+
+const MAX_REFS = 100;
+
+class OpenApiType implements Schema {
+  readonly #schema: JsonObject;
+  readonly #definitions: JsonObject;
+  readonly list: ListStrategy | undefined;
+
+  constructor(schema: JsonObject, definitions: JsonObject) {
+    this.#schema = schema;
+    this.#definitions = definitions;
+    this.list = strategyOf(schema);
+  }
+
+  field(name: string): Schema | undefined {
+    const properties = this.#schema["properties"];
+    const own = isObject(properties) && Object.hasOwn(properties, name) ? properties[name] : undefined;
+    const found = own ?? this.#schema["additionalProperties"];
+    return isObject(found) ? this.#resolve(found) : undefined;
+  }
+
+  items(): Schema | undefined {
+    const items = this.#schema["items"];
+    return this.#schema["type"] === "array" && isObject(items) ? this.#resolve(items) : undefined;
+  }
+
+  #resolve(schema: JsonObject): Schema | undefined {
+    let current: Json | undefined = schema;
+    for (let i = 0; i < MAX_REFS && isObject(current); i++) {
+      const ref: Json | undefined = current["$ref"];
+      if (typeof ref !== "string") return new OpenApiType(current, this.#definitions);
+      const name: string = ref.startsWith("#/definitions/") ? ref.slice("#/definitions/".length) : "";
+      current = Object.hasOwn(this.#definitions, name) ? this.#definitions[name] : undefined;
+    }
+    return undefined;
+  }
+}
+
+function strategyOf(schema: JsonObject): ListStrategy | undefined {
+  const strategy = schema["x-kubernetes-patch-strategy"];
+  if (typeof strategy !== "string") return undefined;
+  const keys = schema["x-kubernetes-list-map-keys"];
+  if (Array.isArray(keys)) return { strategy, keys: (keys as readonly Json[]).map(String) };
+  const key = schema["x-kubernetes-patch-merge-key"];
+  return { strategy, keys: typeof key === "string" ? [key] : [] };
+}

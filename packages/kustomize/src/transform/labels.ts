@@ -1,0 +1,18 @@
+import { visitFields, type FieldSpec } from "../field-spec.ts";
+import { compareText } from "../go/json.ts";
+import { MAP, scalar, STR, type Node } from "../yaml/node.ts";
+import { setField } from "../yaml/edit.ts";
+import type { Transformer } from "./transformer.ts";
+
+/** Sets labels or annotations wherever the specs say they are. */
+export function setTexts(texts: ReadonlyMap<string, string>, specs: readonly FieldSpec[]): Transformer {
+  const keys = [...texts.keys()].toSorted(compareText);
+  return (resources) => {
+    for (const { node } of resources.list) {
+      for (const key of keys) {
+        const set = (target: Node): void => void setField(target, key, scalar(texts.get(key) as string, STR));
+        visitFields(node, specs, { set, kind: "map", tag: MAP });
+      }
+    }
+  };
+}

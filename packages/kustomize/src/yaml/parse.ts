@@ -1,0 +1,196 @@
+import {
+  EVENT_ID,
+  getScalarValue,
+  parseEvents,
+  SCALAR_STYLE,
+  YAMLException,
+  type Event,
+  type ScalarEvent,
+} from "js-yaml";
+import type { ErrorCode } from "@trueup/spec";
+import { copyNode, DOUBLE, FOLDED, LITERAL, MAP, Node, SEQ, SINGLE, STR, TAGGED } from "./node.ts";
+import { MERGE, resolve } from "./scalars.ts";
+
+/** What is wrong with a text, and where; the caller knows the file. */
+export class YamlProblem extends Error {
+  readonly code: ErrorCode;
+  readonly offset: number;
+  constructor(code: ErrorCode, reason: string, offset: number) {
+    super(reason);
+    this.code = code;
+    this.offset = offset;
+  }
+}
+
+export interface ParseLimits {
+  /** Levels of nesting. */
+  readonly depth: number;
+  /** Nodes of one document, those behind aliases counted each time. */
+  readonly nodes: number;
+}
+
+export const DEFAULT_PARSE_LIMITS: ParseLimits = { depth: 200, nodes: 2_000_000 };
+
+const NONE = -1;
+const STYLES: Readonly<Record<number, number>> = {
+  [SCALAR_STYLE.PLAIN]: 0,
+  [SCALAR_STYLE.DOUBLE_QUOTED]: DOUBLE,
+  [SCALAR_STYLE.SINGLE_QUOTED]: SINGLE,
+  [SCALAR_STYLE.LITERAL_BLOCK]: LITERAL,
+  [SCALAR_STYLE.FOLDED_BLOCK]: FOLDED,
+};
+
+/**
+ * The first document of a text, as go-yaml v3 reads it: aliases written out and `<<` merged. Undefined where there is none.
+ * Throws a `YamlProblem`.
+ */
+export function parseNode(source: string, limits: ParseLimits = DEFAULT_PARSE_LIMITS): Node | undefined {
+  try {
+    const events = parseEvents(source, { maxDepth: limits.depth + 1 });
+    return events.length < 2 ? undefined : new Composer(source, events, limits).document();
+  } catch (error) {
+    if (error instanceof YAMLException) {
+      const deep = error.reason.startsWith("nesting exceeded");
+      throw new YamlProblem(
+        deep ? "LIMIT" : "INVALID",
+        deep ? `nested deeper than ${limits.depth} levels` : error.reason,
+        error.mark?.position ?? 0,
+      );
+    }
+    if (error instanceof RangeError) throw new YamlProblem("LIMIT", "nested deeper than the stack allows", 0);
+    throw error;
+  }
+}
+
+interface Anchor {
+  /** Undefined while it is being read. */
+  node: Node | undefined;
+  nodes: number;
+}
+
+class Composer {
+  readonly #source: string;
+  readonly #events: readonly Event[];
+  readonly #limits: ParseLimits;
+  readonly #anchors = new Map<string, Anchor>();
+  #next = 1;
+  #nodes = 0;
+  #offset = 0;
+
+  constructor(source: string, events: readonly Event[], limits: ParseLimits) {
+    this.#source = source;
+    this.#events = events;
+    this.#limits = limits;
+  }
+
+  document(): Node {
+    return this.#node();
+  }
+
+  #node(): Node {
+    const event = this.#events[this.#next++] as Event;
+    this.#count(1);
+    const before = this.#nodes;
+    switch (event.type) {
+      case EVENT_ID.SCALAR: {
+        const node = this.#scalar(event);
+        if (event.anchorStart !== NONE)
+          this.#anchors.set(this.#source.slice(event.anchorStart, event.anchorEnd), { node, nodes: 1 });
+        return node;
+      }
+      case EVENT_ID.SEQUENCE:
+      case EVENT_ID.MAPPING: {
+        this.#offset = event.start;
+        const isMap = event.type === EVENT_ID.MAPPING;
+        const anchor: Anchor = { node: undefined, nodes: 0 };
+        if (event.anchorStart !== NONE)
+          this.#anchors.set(this.#source.slice(event.anchorStart, event.anchorEnd), anchor);
+        const tag = event.tagStart === NONE ? "" : tagName(this.#source.slice(event.tagStart, event.tagEnd));
+        const explicit = tag !== "" && tag !== "!";
+        const node = new Node(
+          isMap ? "map" : "list",
+          explicit ? tag : isMap ? MAP : SEQ,
+          "",
+          explicit ? TAGGED : 0,
+          [],
+        );
+        while ((this.#events[this.#next] as Event).type !== EVENT_ID.POP) node.content.push(this.#node());
+        this.#next++;
+        if (isMap) this.#merge(node);
+        anchor.node = node;
+        anchor.nodes = this.#nodes - before + 1;
+        return node;
+      }
+      case EVENT_ID.ALIAS: {
+        const name = this.#source.slice(event.anchorStart, event.anchorEnd);
+        const anchor = this.#anchors.get(name);
+        if (anchor === undefined)
+          throw new YamlProblem("INVALID", `unknown anchor '${name}' referenced`, event.anchorStart);
+        if (anchor.node === undefined)
+          throw new YamlProblem("INVALID", `anchor '${name}' value contains itself`, event.anchorStart);
+        this.#offset = event.anchorStart;
+        this.#count(anchor.nodes - 1);
+        return copyNode(anchor.node);
+      }
+      default:
+        throw new YamlProblem("INVALID", "unexpected end of the document", this.#offset);
+    }
+  }
+
+  /** Before anything is copied: an alias bomb never comes to exist. */
+  #count(nodes: number): void {
+    this.#nodes += nodes;
+    if (this.#nodes > this.#limits.nodes) {
+      throw new YamlProblem("LIMIT", `more than ${this.#limits.nodes} values, with aliases written out`, this.#offset);
+    }
+  }
+
+  #scalar(event: ScalarEvent): Node {
+    if (event.valueStart !== NONE) this.#offset = event.valueStart;
+    const value = getScalarValue(this.#source, event);
+    const style = STYLES[event.style] ?? 0;
+    const tag = event.tagStart === NONE ? "" : tagName(this.#source.slice(event.tagStart, event.tagEnd));
+    if (tag !== "" && tag !== "!") return new Node("scalar", tag, value, style | TAGGED, []);
+    return new Node("scalar", style === 0 ? resolve(value, "v3").tag : STR, value, style, []);
+  }
+
+  /** What the map says itself stands; of a list of merged maps, the first wins. */
+  #merge(node: Node): void {
+    const { content } = node;
+    let at = -1;
+    for (let i = 0; i < content.length; i += 2) {
+      if ((content[i] as Node).tag !== MERGE) continue;
+      if (at !== -1) throw new YamlProblem("INVALID", "duplicate merge key", this.#offset);
+      at = i;
+    }
+    if (at === -1) return;
+    const [, source] = content.splice(at, 2) as [Node, Node];
+    const merged = new Map<string, readonly [Node, Node]>();
+    for (const from of this.#mergeSources(source)) {
+      for (let i = 0; i < from.content.length; i += 2) {
+        const key = from.content[i] as Node;
+        if (!merged.has(key.value)) merged.set(key.value, [key, from.content[i + 1] as Node]);
+      }
+    }
+    const own = new Set<string>();
+    for (let i = 0; i < content.length; i += 2) own.add((content[i] as Node).value);
+    for (const [name, [key, value]] of merged) if (!own.has(name)) content.push(key, value);
+  }
+
+  #mergeSources(source: Node): readonly Node[] {
+    const sources = source.kind === "list" ? source.content : [source];
+    for (const from of sources) {
+      if (from.kind !== "map") {
+        throw new YamlProblem("INVALID", "map merge requires map or sequence of maps as the value", this.#offset);
+      }
+    }
+    return sources;
+  }
+}
+
+const PREFIX = "tag:yaml.org,2002:";
+
+function tagName(raw: string): string {
+  const verbatim = raw.startsWith("!<") ? raw.slice(2, -1) : raw;
+  return verbatim.startsWith(PREFIX) ? `!!${verbatim.slice(PREFIX.length)}` : verbatim;
+}
