@@ -56,6 +56,16 @@ describe("memoryStore", () => {
     }
   });
 
+  it("keeps equal masks once", async () => {
+    const store = memoryStore();
+    const lease = (await store.claim("web", "test", 1_000))!;
+    await store.write([{ application: "web", lease, rows: [row(1), row(2)] }]);
+    await store.write([{ application: "web", lease, rows: [row(3)] }]);
+    const masks = new Set(Array.from((await store.read("web")).inventory.values(), ({ mask }) => mask));
+    expect([...masks]).toEqual([{ fields: { spec: true } }]);
+    await lease.release();
+  });
+
   it("leaves no timer once a lease is released, or the store closed, and tells the holders", async () => {
     vi.useFakeTimers();
     try {

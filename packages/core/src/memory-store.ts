@@ -7,6 +7,7 @@ import type {
   HistoryQuery,
   Json,
   Key,
+  Mask,
   Store,
   Tracked,
 } from "@trueup/spec";
@@ -33,6 +34,7 @@ export function memoryStore(): Store {
   const tokens = new Map<string, number>();
   const entries: HistoryEntry[] = [];
   const settings = new Map<string, Json>();
+  const copyOf = createCopier();
 
   function recordOf(application: string): Record {
     let record = records.get(application);
@@ -165,13 +167,31 @@ export function memoryStore(): Store {
   };
 }
 
-function copyOf(write: FoldedWrite): FoldedWrite {
-  return {
+/** Copies of what is written, made so that equal masks are one object: thousands of rows have a handful of shapes. */
+function createCopier(): (write: FoldedWrite) => FoldedWrite {
+  const masks = new Map<string, Mask>();
+
+  function copyMask(mask: Mask): Mask {
+    const text = JSON.stringify(mask);
+    let copy = masks.get(text);
+    if (copy === undefined) {
+      copy = frozenCopy(mask);
+      masks.set(text, copy);
+    }
+    return copy;
+  }
+
+  function copyRow({ mask, ...rest }: Tracked): Tracked {
+    const copy = frozenCopy(rest);
+    return mask === undefined ? copy : Object.freeze({ ...copy, mask: copyMask(mask) });
+  }
+
+  return (write) => ({
     ...write,
-    tracked: new Map(Array.from(write.tracked, ([key, tracked]) => [key, frozenCopy(tracked)])),
+    tracked: new Map(Array.from(write.tracked, ([key, tracked]) => [key, copyRow(tracked)])),
     ...(write.state === undefined ? {} : { state: frozenCopy(write.state) }),
     history: frozenCopy(write.history),
-  };
+  });
 }
 
 /** As it would come back from a disk, and immutable: later changes of the caller's object are not seen. */
