@@ -14,7 +14,7 @@ import type {
 import { createInventory } from "./memory-inventory.ts";
 import type { Inventory } from "./memory-inventory.ts";
 
-interface Record {
+interface MemoryRecord {
   state: ApplicationState;
   readonly inventory: Inventory;
 }
@@ -28,7 +28,7 @@ const NO_STATE: ApplicationState = Object.freeze({});
 
 /** A store for tests and one-shot use: everything is gone with the process. */
 export function memoryStore(): Store {
-  const records = new Map<string, Record>();
+  const records = new Map<string, MemoryRecord>();
   const owners = new Map<Key, string>();
   const claims = new Map<string, Claim>();
   const tokens = new Map<string, number>();
@@ -36,7 +36,7 @@ export function memoryStore(): Store {
   const settings = new Map<string, Json>();
   const copyOf = createCopier();
 
-  function recordOf(application: string): Record {
+  function recordOf(application: string): MemoryRecord {
     let record = records.get(application);
     if (record === undefined) {
       record = { state: NO_STATE, inventory: createInventory() };
