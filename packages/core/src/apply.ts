@@ -1,6 +1,5 @@
 import {
   formatKey,
-  parseKey,
   toTrueUpError,
   TrueUpError,
   type Applied,
@@ -15,6 +14,7 @@ import {
   type TargetState,
   type Tracked,
   type WriteContext,
+  targetOf,
 } from "@trueup/spec";
 import { sleep } from "./call.ts";
 import type { GuardedTarget } from "./guard.ts";
@@ -210,7 +210,7 @@ async function carryOut(
   { item, planned, seen, change }: PlannedItem,
 ): Promise<CarriedOut> {
   const { key, declared } = item;
-  const target = options.targets.get(targetNameOf(key));
+  const target = options.targets.get(targetOf(key));
   if (target === undefined) throw new TrueUpError("UNAVAILABLE", `the target of ${formatKey(key)} is not there`);
   let row = item.tracked;
   let state = row?.state;
@@ -269,8 +269,6 @@ async function carryOut(
     now = again;
   }
 }
-
-const targetNameOf = (key: Key): string => parseKey(key).target;
 
 const recordOf = (change: PlannedItem["change"], outcome: ChangeRecord["outcome"], message?: string): ChangeRecord => ({
   key: change.key,

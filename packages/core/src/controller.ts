@@ -10,6 +10,7 @@ import {
   type Plan,
   type Revision,
   type Stop,
+  targetOf,
 } from "@trueup/spec";
 import { afterRun } from "./after-run.ts";
 import { sleep } from "./call.ts";
@@ -420,7 +421,7 @@ export function createController<S extends string, R extends string = never, T e
 }
 
 async function observeHealth(engine: Engine, runtime: Runtime, keys: readonly Key[], signal: AbortSignal | undefined) {
-  const byTarget = Map.groupBy(keys, (key) => key.slice(0, key.indexOf("/")));
+  const byTarget = Map.groupBy(keys, (key) => targetOf(key));
   const found = new Map<Key, ReturnType<typeof observedHealth>>();
   for (const [name, list] of byTarget) {
     const target = engine.guarded.get(name);

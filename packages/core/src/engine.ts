@@ -10,6 +10,7 @@ import {
   type Store,
   type Target,
   type Logger,
+  targetOf,
 } from "@trueup/spec";
 import { plain, schemas } from "@trueup/manifest";
 import { createEvents, type ControllerEvent, type Events } from "./events.ts";
@@ -125,7 +126,7 @@ export async function createEngine(options: EngineOptions, parts: Parts): Promis
 }
 
 async function lookup(engine: Engine, application: Application, key: Key): Promise<Live | undefined> {
-  const target = engine.guarded.get(key.slice(0, key.indexOf("/")));
+  const target = engine.guarded.get(targetOf(key));
   if (target === undefined) throw new TrueUpError("NOT_FOUND", `lookup: no target has ${key}`, { key });
   const owner = { installation: engine.installation, application: application.name };
   const targetNames = (routed: string): string | undefined => engine.targets[routed]?.name;

@@ -10,6 +10,7 @@ import {
   type Item,
   type Key,
   type Target,
+  targetOf,
 } from "@trueup/spec";
 import { waveOf } from "./row.ts";
 
@@ -72,7 +73,7 @@ function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
 
 function impliedEdges(items: readonly Item[], targets: ReadonlyMap<string, Orderer>): Edge[] {
   const byTarget = new Map<string, Item[]>();
-  for (const item of items) append(byTarget, parseKey(item.key).target, item);
+  for (const item of items) append(byTarget, targetOf(item.key), item);
   return [...byTarget].flatMap(([name, list]) => [...(targets.get(name)?.order?.(list) ?? [])]);
 }
 

@@ -1,4 +1,4 @@
-import { parseKey, toTrueUpError } from "@trueup/spec";
+import { toTrueUpError, targetOf } from "@trueup/spec";
 import { plan, type Planning } from "./plan.ts";
 import type { RenderedApplication } from "./render.ts";
 import type { Resolved } from "./resolve.ts";
@@ -12,7 +12,7 @@ export async function identitiesOf(
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   const names = new Set(targetsOf(runtime.application).map((routed) => engine.targets[routed]?.name ?? routed));
-  for (const key of runtime.record?.inventory.keys() ?? []) names.add(parseKey(key).target);
+  for (const key of runtime.record?.inventory.keys() ?? []) names.add(targetOf(key));
   const found = await Promise.all(
     [...names].map(async (name) => [name, await engine.guarded.get(name)?.identity(signal)] as const),
   );
@@ -45,7 +45,7 @@ export async function planRun(
       keyed: engine.keyed,
       purpose,
       settled(key) {
-        const { target } = parseKey(key);
+        const target = targetOf(key);
         return seeing.has(target) && runtime.observed.has(target) && !taken.has(key);
       },
       identities,

@@ -16,6 +16,7 @@ import {
   type Planned,
   type Revision,
   type Tracked,
+  targetOf,
 } from "@trueup/spec";
 import { compareItem, type Verdict } from "./compare.ts";
 import type { GuardedTarget } from "./guard.ts";
@@ -102,7 +103,7 @@ async function observe(options: PlanOptions, items: ReadonlyMap<Key, Item>): Pro
   for (const item of items.values()) {
     if (isSettled(options, item)) continue;
     const context = callContext(options, item.key);
-    const name = parseKey(item.key).target;
+    const name = targetOf(item.key);
     const target = options.targets.get(name);
     if (target === undefined) {
       const error = new TrueUpError("UNAVAILABLE", `the target ${name} is not there: its objects are left as they are`);
@@ -176,7 +177,7 @@ async function judgeOne(
   seen: Observed,
   declaredUids: ReadonlySet<string>,
 ): Promise<Verdict> {
-  const { target: name } = parseKey(item.key);
+  const name = targetOf(item.key);
   const target = options.targets.get(name);
   try {
     if (target === undefined || seen.status === "unknown") {
@@ -259,11 +260,11 @@ const failureMessage = (key: Key, error: TrueUpError): string => {
 };
 
 function healthOf({ targets }: PlanOptions, key: Key, { live }: Extract<Observed, { status: "found" }>): Health {
-  return targets.get(parseKey(key).target)?.target.health?.(live) ?? { status: "healthy" };
+  return targets.get(targetOf(key))?.target.health?.(live) ?? { status: "healthy" };
 }
 
 function planDigest({ application, identities }: PlanOptions, changes: readonly Change[]): string {
-  const targets = [...new Set(changes.map(({ key }) => parseKey(key).target))].toSorted();
+  const targets = [...new Set(changes.map(({ key }) => targetOf(key)))].toSorted();
   return digestOf({
     application: application.name,
     targets: targets.map((name) => [name, identities?.get(name) ?? name]),

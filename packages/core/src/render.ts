@@ -197,7 +197,7 @@ async function route(options: RenderOptions, declared: readonly Declared[]): Pro
   const byTarget = new Map<string, Declared[]>();
   for (const object of declared) {
     const placed = inNamespace(object, object.manifest.metadata.namespace ?? application.namespace);
-    const target = targetOf(application, placed);
+    const target = routedTo(application, placed);
     if (target === undefined || targets[target] === undefined) {
       const what = formatRef(refOf(placed.manifest, ""));
       const why = target === undefined ? "no route takes it" : `no target is named ${target}`;
@@ -234,7 +234,7 @@ async function route(options: RenderOptions, declared: readonly Declared[]): Pro
   return objects;
 }
 
-function targetOf(application: Application, { manifest }: Declared): string | undefined {
+function routedTo(application: Application, { manifest }: Declared): string | undefined {
   const routes = routesOf(application);
   const named = manifest.metadata.annotations?.[TARGET];
   if (named !== undefined) return routes.some((route) => route.target === named) ? named : undefined;

@@ -34,6 +34,9 @@ export function parseKey(key: Key): Ref {
   return { target, group, kind, namespace, name };
 }
 
+/** The target of a key, without taking the rest of it apart. */
+export const targetOf = (key: Key): string => decode(key.slice(0, key.indexOf("/")));
+
 /** `apps/v1` → `apps`; `v1` → `""`. */
 export function groupOf(apiVersion: string): string {
   const slash = apiVersion.indexOf("/");

@@ -17,6 +17,7 @@ export {
   parseKey,
   parseTrackingId,
   refOf,
+  targetOf,
   trackingId,
 } from "./identity.ts";
 export type { Key, Owner, Ref } from "./identity.ts";

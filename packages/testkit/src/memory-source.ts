@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
-import { TrueUpError, type Commit, type Entry, type Revision, type Source, type Tree } from "@trueup/spec";
+import { TrueUpError, type Commit, type Revision, type Source } from "@trueup/spec";
+import { memoryTree } from "./memory-tree.ts";
 
 /** Paths to texts. */
 export type SourceFileMap = Readonly<Record<string, string>>;
@@ -83,60 +83,6 @@ export function memorySource({ name = "memory", files = {} }: MemorySourceOption
     watch(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
-    },
-  };
-}
-
-/** A tree of texts. */
-export function memoryTree(files: ReadonlyMap<string, string>, onRead: () => void = () => {}): Tree {
-  const sha = (text: string): string => createHash("sha256").update(text).digest("hex");
-  const children = new Map<string, Entry>();
-  const digestBelow = (prefix: string): string =>
-    sha(
-      [...files]
-        .filter(([path]) => path.startsWith(prefix))
-        .map(([path, text]) => `${path.slice(prefix.length)} ${sha(text)}\n`)
-        .toSorted()
-        .join(""),
-    );
-  const clean = (path: string): string => {
-    const segments = path.split("/").filter((segment) => segment !== "" && segment !== ".");
-    if (segments.includes("..")) throw new TrueUpError("INVALID", `${path} leads out of the tree`);
-    return segments.join("/");
-  };
-  const below = (path: string): string => (path === "" ? "" : `${path}/`);
-  const isDirectory = (path: string): boolean =>
-    path === "" || [...files.keys()].some((file) => file.startsWith(below(path)));
-  const missing = (path: string): TrueUpError => new TrueUpError("NOT_FOUND", `no ${path} in this tree`);
-
-  return {
-    digest: digestBelow(""),
-    async list(path = "") {
-      const directory = clean(path);
-      if (!isDirectory(directory)) throw missing(path);
-      children.clear();
-      for (const [file, text] of files) {
-        if (!file.startsWith(below(directory))) continue;
-        const [name = ""] = file.slice(below(directory).length).split("/");
-        const at = `${below(directory)}${name}`;
-        if (at === file) children.set(at, { path: at, type: "file", digest: sha(text), size: Buffer.byteLength(text) });
-        else if (!children.has(at)) children.set(at, { path: at, type: "directory", digest: digestBelow(`${at}/`) });
-      }
-      return [...children.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
-    },
-    async read(path) {
-      onRead();
-      const file = clean(path);
-      const text = files.get(file);
-      if (text !== undefined) return new TextEncoder().encode(text);
-      throw isDirectory(file) ? new TrueUpError("INVALID", `${path} is a directory`) : missing(path);
-    },
-    async subtree(path) {
-      const directory = clean(path);
-      if (!isDirectory(directory)) throw missing(path);
-      if (directory === "") return memoryTree(files, onRead);
-      const inside = [...files].filter(([file]) => file.startsWith(below(directory)));
-      return memoryTree(new Map(inside.map(([file, text]) => [file.slice(below(directory).length), text])), onRead);
     },
   };
 }
