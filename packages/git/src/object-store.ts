@@ -13,6 +13,8 @@ export interface Objects {
   /** Undefined where it is absent. Throws `INCOMPLETE` where it is damaged. */
   read(oid: string): GitObject | LargeObject | undefined;
   has(oid: string): boolean;
+  /** Goes up when objects that were there may be so no more. */
+  readonly removals: number;
   close(): void;
 }
 
@@ -27,6 +29,7 @@ export function memoryStore(objectBytes: number): ObjectStore {
   return {
     read: (oid) => packs.read(oid),
     has: (oid) => packs.has(oid),
+    removals: 0,
     add: ({ pack, index, checksum }) =>
       packs.add(new Pack(`pack-${checksum}`, memoryBytes(pack), new PackIndex(index))),
     close: () => packs.close(),
@@ -40,7 +43,12 @@ export function diskStore(directory: string, objectBytes: number): ObjectStore {
   return {
     read: (oid) => packs.read(oid),
     has: (oid) => packs.has(oid),
+    get removals() {
+      return packs.removals;
+    },
     add({ pack, index, checksum }) {
+      // What is open under that name may be damaged, and is why it was fetched again.
+      packs.forget(`pack-${checksum}`);
       // The index last: a pack counts once it has one.
       writeWhole(directory, `pack-${checksum}.pack`, pack);
       writeWhole(directory, `pack-${checksum}.idx`, index);
@@ -84,6 +92,7 @@ export function repositoryObjects(objectsDirectory: string, objectBytes: number)
       return undefined;
     },
     has: (oid) => packs.some((pack) => pack.has(oid)) || directories.some((path) => existsSync(loosePath(path, oid))),
+    removals: 0,
     close: () => packs.forEach((pack) => pack.close()),
   };
 }
@@ -136,6 +145,7 @@ function readLoose(directory: string, oid: string, limit: number): GitObject | L
 class PackSet {
   readonly #limit: number;
   #packs: Pack[] = [];
+  removals = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -152,6 +162,7 @@ class PackSet {
 
   remove(pack: Pack): void {
     this.#packs = this.#packs.filter((other) => other !== pack);
+    this.removals += 1;
     pack.close();
   }
 
@@ -223,6 +234,18 @@ class PackDirectory {
 
   has(oid: string): boolean {
     return this.#packs.has(oid) || (this.refresh() && this.#packs.has(oid));
+  }
+
+  get removals(): number {
+    return this.#packs.removals;
+  }
+
+  /** Closes a pack, to be opened again. */
+  forget(name: string): void {
+    const pack = this.#packs.packs.find((pack) => pack.name === name);
+    if (pack === undefined) return;
+    this.#packs.remove(pack);
+    this.#stamp = -1;
   }
 
   /** Whether there are other packs than before. */

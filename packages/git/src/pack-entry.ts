@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { deflateSync, inflateSync } from "node:zlib";
 import { TrueUpError } from "@trueup/spec";
 import type { ObjectType } from "./object.ts";
@@ -62,6 +63,14 @@ export function packEntry(type: ObjectType, data: Uint8Array): Buffer {
   }
   bytes.push(current);
   return Buffer.concat([Buffer.from(bytes), deflateSync(data, { level: 1 })]);
+}
+
+/** A pack of entries. */
+export function buildPack(entries: readonly Buffer[]): Buffer {
+  const header = Buffer.from("PACK\0\0\0\x02\0\0\0\0", "latin1");
+  header.writeUInt32BE(entries.length, 8);
+  const body = Buffer.concat([header, ...entries]);
+  return Buffer.concat([body, createHash("sha1").update(body).digest()]);
 }
 
 /** Inflates exactly `size` bytes from the beginning of `compressed`, and never more. Throws `INCOMPLETE` where that is not what stands there. */

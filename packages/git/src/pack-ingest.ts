@@ -45,6 +45,7 @@ const TURN_MS = 10;
  * every object's id by its content. Throws `INCOMPLETE` for a pack that is cut short or damaged, `LIMIT` for one over a budget.
  */
 export async function ingestPack(bytes: Buffer, options: IngestOptions): Promise<IngestedPack> {
+  throwIfAborted(options.signal);
   const count = checkFrame(bytes, options.limits.packObjects);
   const ingest = new Ingest(bytes, options);
   await ingest.scan(count);

@@ -48,7 +48,10 @@ export class PacketReader {
     }
     if (start + length > this.#bytes.length) throw incomplete(start);
     this.#position = start + length;
-    return this.#bytes.subarray(start + 4, start + length);
+    const data = this.#bytes.subarray(start + 4, start + length);
+    // In place of any line, and nothing follows it. In a side band the first byte is a number.
+    if (data.toString("latin1", 0, 4) === "ERR ") throw serverError(data.toString("utf8", 4));
+    return data;
   }
 
   /** Every packet up to the flush that must close the answer. */
@@ -68,4 +71,15 @@ export function packetText(packet: Packet): string {
   if (typeof packet === "string")
     throw new TrueUpError("INVALID", `the server sent a ${packet} packet where a line was due`);
   return packet.toString("utf8").replace(/\n$/, "");
+}
+
+/** The server's own words, made harmless. The caller takes secrets out of them. */
+export function serverError(text: string): TrueUpError {
+  // oxlint-disable-next-line no-control-regex
+  const harmless = text.replaceAll(/[\0-\x20\x7f-\x9f]+/g, " ");
+  const words = harmless.trim().slice(0, 200);
+  // The commit was there when it was resolved, and is not any more: resolved again, it works.
+  if (/not our ref|upload-pack: no such/i.test(words))
+    return new TrueUpError("STALE", `the server no longer has the commit: ${words}`);
+  return new TrueUpError("UNAVAILABLE", `the server refused: ${words}`);
 }

@@ -16,14 +16,7 @@ export class Redactor {
 
   add(credentials: Credentials): void {
     const values =
-      "headers" in credentials
-        ? Object.values(credentials.headers).flatMap((value) => [value].concat(value.split(" ")))
-        : [
-            credentials.password,
-            encodeURIComponent(credentials.password),
-            credentials.username,
-            Buffer.from(`${credentials.username}:${credentials.password}`).toString("base64"),
-          ];
+      "headers" in credentials ? Object.values(credentials.headers).flatMap(secretsOfHeader) : secretsOf(credentials);
     // Short words ("git", "Bearer") would make every message unreadable, and are no secrets.
     for (const value of values) if (value.length >= 8) this.#secrets.add(value);
   }
@@ -33,4 +26,16 @@ export class Redactor {
     for (const secret of this.#secrets) redacted = redacted.replaceAll(secret, "***");
     return redacted;
   }
+}
+
+function secretsOf({ username, password }: { username: string; password: string }): string[] {
+  const pair = `${username}:${password}`;
+  return [password, encodeURIComponent(password), username, Buffer.from(pair).toString("base64")];
+}
+
+function secretsOfHeader(value: string): string[] {
+  const [scheme = "", rest = ""] = value.split(" ");
+  if (scheme.toLowerCase() !== "basic") return [value, ...value.split(" ")];
+  const [username = "", ...password] = Buffer.from(rest, "base64").toString().split(":");
+  return [value, ...secretsOf({ username, password: password.join(":") })];
 }

@@ -19,9 +19,15 @@ export function snapshotOpener(
 ): SnapshotOpener {
   const reader = new ObjectTreeReader(objects, options.limits.objectBytes);
   const checked = new Map<string, { entries: number; depth: number }>();
+  let removals = objects.removals;
   return {
     async open(revision, { relation, signal }) {
       throwIfAborted(signal);
+      if (removals !== objects.removals) {
+        removals = objects.removals;
+        checked.clear();
+        reader.clear();
+      }
       const commit = readCommit(objects, revision.id);
       if (commit === undefined) return undefined;
       await checkTree(commit.tree, reader, {

@@ -31,6 +31,12 @@ export class ObjectTreeReader implements TreeReader {
     return this.#objects.has(oid);
   }
 
+  /** Forgets what it parsed. */
+  clear(): void {
+    this.#trees.clear();
+    this.#cached = 0;
+  }
+
   tree(oid: string): readonly TreeEntry[] {
     const cached = this.#trees.get(oid);
     if (cached !== undefined) return cached;

@@ -1,6 +1,6 @@
 import { TrueUpError } from "@trueup/spec";
 import { OID } from "./oid.ts";
-import { DELIMITER, FLUSH, PacketReader, packetLine, packetText, type Packet } from "./pkt-line.ts";
+import { DELIMITER, FLUSH, PacketReader, packetLine, packetText, serverError } from "./pkt-line.ts";
 import type { ListedRef } from "./ref.ts";
 
 /** What goes to and comes from `git-upload-pack`: gitprotocol-v2(5), and gitprotocol-pack(5) for servers that know no better. */
@@ -42,7 +42,7 @@ export function parseLsRefs(answer: Buffer): ListedRef[] {
   const reader = new PacketReader(answer);
   const refs: ListedRef[] = [];
   for (const packet of reader.untilFlush()) {
-    const line = textOrError(packet);
+    const line = packetText(packet);
     const [oid = "", name = "", ...attributes] = line.split(" ");
     if (oid === "unborn") continue;
     if (!OID.test(oid) || name === "")
@@ -80,11 +80,11 @@ export function refsOfAdvertisement(
 export function checkAdvertisement(answer: Buffer): void {
   const reader = new PacketReader(answer);
   const first = reader.next();
-  if (first !== "flush" && textOrError(first).startsWith("# service=")) {
+  if (first !== "flush" && packetText(first).startsWith("# service=")) {
     if (reader.next() !== "flush") throw new TrueUpError("INVALID", "the server's answer is no Git advertisement");
-    for (const packet of reader.untilFlush()) textOrError(packet);
+    reader.untilFlush();
   } else if (first !== "flush") {
-    for (const packet of reader.untilFlush()) textOrError(packet);
+    reader.untilFlush();
   }
   requireEnd(reader);
 }
@@ -112,11 +112,11 @@ export function parseFetchV2(answer: Buffer): FetchAnswer {
   const reader = new PacketReader(answer);
   const shallow: string[] = [];
   for (;;) {
-    const section = textOrError(reader.next());
+    const section = packetText(reader.next());
     if (section === "packfile") break;
     for (let packet = reader.next(); packet !== "delimiter"; packet = reader.next()) {
       if (packet === "flush") throw new TrueUpError("INCOMPLETE", "the server ended its answer before the pack");
-      const line = textOrError(packet);
+      const line = packetText(packet);
       if (section === "shallow-info" && line.startsWith("shallow ")) shallow.push(line.slice(8));
     }
   }
@@ -151,13 +151,13 @@ export function parseFetchV1(answer: Buffer, request: FetchRequest): FetchAnswer
   const shallow: string[] = [];
   if (request.depth !== undefined) {
     for (const packet of reader.untilFlush()) {
-      const line = textOrError(packet);
+      const line = packetText(packet);
       if (line.startsWith("shallow ")) shallow.push(line.slice(8));
     }
   }
   // ACKs for what is common; the last line before the pack is a NAK, or an ACK without a status.
   for (;;) {
-    const line = textOrError(reader.next());
+    const line = packetText(reader.next());
     if (line === "NAK" || /^ACK [0-9a-f]{40}$/.test(line)) break;
     if (!line.startsWith("ACK ")) throw new TrueUpError("INVALID", "the server's answer is no Git protocol");
   }
@@ -188,22 +188,4 @@ function demultiplex(reader: PacketReader): Buffer {
 
 function requireEnd(reader: PacketReader): void {
   if (!reader.done) throw new TrueUpError("INVALID", "the server's answer goes on after its end");
-}
-
-/** A line, or the error that the server sent in its place. */
-function textOrError(packet: Packet): string {
-  const text = packetText(packet);
-  if (text.startsWith("ERR ")) throw serverError(text.slice(4));
-  return text;
-}
-
-/** The server's own words, made harmless. The caller takes secrets out of them. */
-function serverError(text: string): TrueUpError {
-  // oxlint-disable-next-line no-control-regex
-  const harmless = text.replaceAll(/[\0-\x1f\x7f-\x9f]+/g, " ");
-  const words = harmless.trim().slice(0, 200);
-  // The commit was there when it was resolved, and is not any more: resolved again, it works.
-  if (/not our ref|upload-pack: no such/i.test(words))
-    return new TrueUpError("STALE", `the server no longer has the commit: ${words}`);
-  return new TrueUpError("UNAVAILABLE", `the server refused: ${words}`);
 }
