@@ -45,7 +45,9 @@ class Merge {
   }
 
   walk(target: Node | undefined, patch: Node | undefined, known: Schema | undefined): Node | undefined {
-    const schema = known ?? this.#schemaOf(target) ?? this.#schemaOf(patch);
+    const said = target?.schema ?? patch?.schema;
+    const commented = said === undefined ? undefined : this.#schemas.forComment(said);
+    const schema = commented ?? known ?? this.#schemaOf(target) ?? this.#schemaOf(patch);
     // Two nulls are taken for maps.
     const kind: Kind = (isNull(target) ? (isNull(patch) ? undefined : patch) : target)?.kind ?? "map";
     expectKind(target, kind);

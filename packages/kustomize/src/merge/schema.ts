@@ -18,6 +18,8 @@ export interface Schema {
 
 export interface Schemas {
   forKind(apiVersion: string, kind: string): Schema | undefined;
+  /** Of what a comment says, which may refer to types. */
+  forComment(schema: JsonObject): Schema | undefined;
 }
 
 /** Those of Kubernetes 1.21, which kustomize 5.7 has built in. */
@@ -26,7 +28,14 @@ export const BUILT_IN: Schemas = {
     const type = KINDS.get(`${apiVersion} ${kind}`);
     return type === undefined ? undefined : new BuiltInType(type);
   },
+  forComment: (schema) => resolve(schema, builtInType),
 };
+
+/** `#/definitions/io.k8s.api.core.v1.Container`. */
+function builtInType(name: string): Schema | undefined {
+  const type = name.slice(name.lastIndexOf(".") + 1);
+  return name.startsWith("io.k8s.") ? new BuiltInType(type) : undefined;
+}
 
 /** A field of a known type below which nothing merges. What is in it is no resource, even if it looks like one. */
 const OPAQUE: Schema = { list: undefined, field: () => undefined, items: () => OPAQUE };
@@ -65,24 +74,45 @@ export function schemasOf(document: Json): Schemas {
       byKind.set(`${group}${String(entry["version"])} ${String(entry["kind"])}`, definition);
     }
   }
+  const find: Find = (name) => {
+    const found = Object.hasOwn(definitions, name) ? definitions[name] : undefined;
+    return isObject(found) ? found : undefined;
+  };
   return {
     forKind(apiVersion, kind) {
       const definition = byKind.get(`${apiVersion} ${kind}`);
-      return definition === undefined ? undefined : new OpenApiType(definition, definitions);
+      return definition === undefined ? undefined : new OpenApiType(definition, find);
     },
+    forComment: (schema) => resolve(schema, find),
   };
 }
 
+/** The type of a name, or its schema, which may refer to another. */
+type Find = (name: string) => Schema | JsonObject | undefined;
+
 const MAX_REFS = 100;
+
+function resolve(schema: JsonObject, find: Find): Schema | undefined {
+  let current: Schema | JsonObject | undefined = schema;
+  for (let i = 0; i < MAX_REFS && current !== undefined; i++) {
+    if (isSchema(current)) return current;
+    const ref: Json | undefined = current["$ref"];
+    if (typeof ref !== "string") return new OpenApiType(current, find);
+    current = ref.startsWith("#/definitions/") ? find(ref.slice("#/definitions/".length)) : undefined;
+  }
+  return undefined;
+}
+
+const isSchema = (value: Schema | JsonObject): value is Schema => typeof value["items"] === "function";
 
 class OpenApiType implements Schema {
   readonly #schema: JsonObject;
-  readonly #definitions: JsonObject;
+  readonly #find: Find;
   readonly list: ListStrategy | undefined;
 
-  constructor(schema: JsonObject, definitions: JsonObject) {
+  constructor(schema: JsonObject, find: Find) {
     this.#schema = schema;
-    this.#definitions = definitions;
+    this.#find = find;
     this.list = strategyOf(schema);
   }
 
@@ -90,23 +120,12 @@ class OpenApiType implements Schema {
     const properties = this.#schema["properties"];
     const own = isObject(properties) && Object.hasOwn(properties, name) ? properties[name] : undefined;
     const found = own ?? this.#schema["additionalProperties"];
-    return isObject(found) ? this.#resolve(found) : undefined;
+    return isObject(found) ? resolve(found, this.#find) : undefined;
   }
 
   items(): Schema | undefined {
     const items = this.#schema["items"];
-    return this.#schema["type"] === "array" && isObject(items) ? this.#resolve(items) : undefined;
-  }
-
-  #resolve(schema: JsonObject): Schema | undefined {
-    let current: Json | undefined = schema;
-    for (let i = 0; i < MAX_REFS && isObject(current); i++) {
-      const ref: Json | undefined = current["$ref"];
-      if (typeof ref !== "string") return new OpenApiType(current, this.#definitions);
-      const name: string = ref.startsWith("#/definitions/") ? ref.slice("#/definitions/".length) : "";
-      current = Object.hasOwn(this.#definitions, name) ? this.#definitions[name] : undefined;
-    }
-    return undefined;
+    return this.#schema["type"] === "array" && isObject(items) ? resolve(items, this.#find) : undefined;
   }
 }
 

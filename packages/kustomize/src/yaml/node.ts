@@ -1,3 +1,5 @@
+import type { JsonObject } from "@trueup/spec";
+
 /**
  * The tree kustomize works on: YAML nodes with their tag, text and quoting, not plain values. It has to be this, because
  * kustomize moves text: a name `010` that gets a prefix becomes `x-010`, and a quoted field that is given `123` stays text.
@@ -30,6 +32,8 @@ export class Node {
   content: Node[];
   /** A null that a merge hands on instead of removing the field. */
   keep = false;
+  /** What a comment at the field says of its type, as OpenAPI: `ports: # {"type":"array",…}`. */
+  schema: JsonObject | undefined = undefined;
 
   constructor(kind: Kind, tag: string, value: string, style: number, content: Node[]) {
     this.kind = kind;
@@ -51,7 +55,9 @@ export function copyNode(node: Node): Node {
   const { content } = node;
   const copied = content.length === 0 ? [] : Array.from<Node>({ length: content.length });
   for (let i = 0; i < content.length; i++) copied[i] = copyNode(content[i] as Node);
-  return new Node(node.kind, node.tag, node.value, node.style, copied);
+  const copy = new Node(node.kind, node.tag, node.value, node.style, copied);
+  copy.schema = node.schema;
+  return copy;
 }
 
 /** Makes `node` what `other` is; their items stay shared, the list of them does not. */

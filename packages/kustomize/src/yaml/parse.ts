@@ -7,7 +7,7 @@ import {
   type Event,
   type ScalarEvent,
 } from "js-yaml";
-import type { ErrorCode } from "@trueup/spec";
+import { isObject, type ErrorCode, type JsonObject } from "@trueup/spec";
 import { copyNode, DOUBLE, FOLDED, LITERAL, MAP, Node, SEQ, SINGLE, STR, TAGGED } from "./node.ts";
 import { MERGE, resolve } from "./scalars.ts";
 
@@ -68,11 +68,35 @@ interface Anchor {
   nodes: number;
 }
 
+/** A comment that begins as an object in JSON does. */
+const COMMENTED_JSON = /#[ \t]*\{"/;
+
+/** What a comment behind a field, or on the line above it, says of its type. */
+function schemaAt(source: string, start: number, end: number): JsonObject | undefined {
+  const feed = source.indexOf("\n", end);
+  const behind = source.slice(end, feed === -1 ? source.length : feed);
+  const hash = behind.search(COMMENTED_JSON);
+  if (hash !== -1) return asObject(behind.slice(hash));
+  const line = source.lastIndexOf("\n", start);
+  const above = source.slice(source.lastIndexOf("\n", line - 1) + 1, Math.max(line, 0)).trim();
+  return above.startsWith("#") ? asObject(above) : undefined;
+}
+
+function asObject(comment: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(comment.replace(/^#+/, ""));
+    return isObject(value) && Object.keys(value).length > 0 ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 class Composer {
   readonly #source: string;
   readonly #events: readonly Event[];
   readonly #limits: ParseLimits;
   readonly #anchors = new Map<string, Anchor>();
+  readonly #hasSchemas: boolean;
   #next = 1;
   #nodes = 0;
   #offset = 0;
@@ -81,6 +105,7 @@ class Composer {
     this.#source = source;
     this.#events = events;
     this.#limits = limits;
+    this.#hasSchemas = COMMENTED_JSON.test(source);
   }
 
   document(): Node {
@@ -114,7 +139,14 @@ class Composer {
           explicit ? TAGGED : 0,
           [],
         );
-        while ((this.#events[this.#next] as Event).type !== EVENT_ID.POP) node.content.push(this.#node());
+        while ((this.#events[this.#next] as Event).type !== EVENT_ID.POP) {
+          const field = this.#events[this.#next] as Event;
+          node.content.push(this.#node());
+          if (!isMap) continue;
+          const value = this.#node();
+          if (this.#hasSchemas && field.type === EVENT_ID.SCALAR) value.schema = schemaAt(this.#source, field.valueStart, field.valueEnd);
+          node.content.push(value);
+        }
         this.#next++;
         if (isMap) this.#merge(node);
         anchor.node = node;
