@@ -27,6 +27,8 @@ interface Anchor {
   value: Json | undefined;
   /** How many values it holds, aliases written out. */
   values: number;
+  /** How many levels of collections it holds, aliases written out. */
+  levels: number;
 }
 
 /** Names that reach an object's prototype in code less careful than ours. */
@@ -44,7 +46,8 @@ const FOREIGN_BREAK =
 export function compose(text: string, options: ComposeOptions): Composed {
   const problems: Problem[] = [];
   try {
-    const events = parseEvents(text, { maxDepth: options.limits.depth + 1 });
+    // The parser counts scalars too, and some of what stands in block style twice: its limit only protects the stack.
+    const events = parseEvents(text, { maxDepth: options.limits.depth + 3 });
     const lineBreak = misreadLineBreak(text, events);
     if (lineBreak !== -1) throw new Problem("INVALID", FOREIGN_BREAK, lineBreak);
     if (events.length === 0) return { value: undefined, problems };
@@ -55,14 +58,14 @@ export function compose(text: string, options: ComposeOptions): Composed {
   }
 }
 
+const tooDeep = (limit: number): string => `nested deeper than ${limit} levels`;
+
 function toProblem(error: unknown, limits: Limits): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof YAMLException) {
     const deep = error.reason.startsWith("nesting exceeded");
     const offset = error.mark?.position ?? 0;
-    return deep
-      ? new Problem("LIMIT", `nested deeper than ${limits.depth} levels`, offset)
-      : new Problem("INVALID", error.reason, offset);
+    return deep ? new Problem("LIMIT", tooDeep(limits.depth), offset) : new Problem("INVALID", error.reason, offset);
   }
   // A depth limit that the caller raised beyond what the stack holds.
   if (error instanceof RangeError) return new Problem("LIMIT", "nested deeper than the stack allows", 0);
@@ -79,6 +82,8 @@ class Composer {
   /** Offset of the last event that had one: where an error is reported for an event that has none. */
   #offset = 0;
   #depth = 0;
+  /** How deep it has gone in the innermost collection, those behind aliases included. */
+  #deepest = 0;
   /** How many `[` and `{` are open. */
   #flow = 0;
   /** Values read so far, those behind aliases counted each time. */
@@ -119,15 +124,13 @@ class Composer {
       case EVENT_ID.MAPPING: {
         const isMap = event.type === EVENT_ID.MAPPING;
         if (event.tagStart !== NONE) this.#collectionTag(event.tagStart, event.tagEnd, isMap ? "!!map" : "!!seq");
-        if (++this.#depth > this.#options.limits.depth) {
-          throw new Problem("LIMIT", `nested deeper than ${this.#options.limits.depth} levels`, event.start, [
-            ...this.#path,
-          ]);
-        }
+        const { anchorStart, anchorEnd } = event;
+        const anchor = anchorStart === NONE ? undefined : this.#anchor(anchorStart, anchorEnd, undefined, 0);
         const before = this.#values;
-        const anchor =
-          event.anchorStart === NONE ? undefined : this.#anchor(event.anchorStart, event.anchorEnd, undefined, 0);
+        const outside = this.#deepest;
         const flow = event.style === COLLECTION_STYLE.FLOW ? 1 : 0;
+        this.#deepest = ++this.#depth;
+        if (this.#depth > this.#options.limits.depth) this.#over(tooDeep(this.#options.limits.depth), event.start);
         this.#flow += flow;
         const value = isMap ? this.#mapping() : this.#sequence();
         this.#flow -= flow;
@@ -135,7 +138,9 @@ class Composer {
         if (anchor !== undefined) {
           anchor.value = value;
           anchor.values = this.#values - before + 1;
+          anchor.levels = this.#deepest - this.#depth;
         }
+        this.#deepest = Math.max(this.#deepest, outside);
         return value;
       }
       case EVENT_ID.ALIAS:
@@ -201,7 +206,9 @@ class Composer {
     if (event.type === EVENT_ID.MAPPING || event.type === EVENT_ID.SEQUENCE) {
       this.#fail("a key must be a scalar", offset);
     }
+    const told = this.#problems.length;
     const value = this.#value();
+    if (this.#problems.length > told) return "";
     // Only text that begins with a digit may be a date, which Kustomize does not take for a string.
     if (typeof value === "string" && (this.#options.dialect === "kubectl" || !(value < ":"))) return value;
     const text = event.type === EVENT_ID.SCALAR ? getScalarValue(this.#text, event) : String(value);
@@ -258,7 +265,7 @@ class Composer {
   }
 
   #anchor(start: number, end: number, value: Json | undefined, values: number): Anchor {
-    const anchor: Anchor = { value, values };
+    const anchor: Anchor = { value, values, levels: 0 };
     const name = this.#text.slice(start, end);
     // YAML 1.2 allows more characters, YAML 1.1 would end the name at one and read on.
     if (!/^[A-Za-z0-9_-]+$/.test(name)) this.#fail("the name of an anchor is made of letters, digits, - and _", start);
@@ -271,13 +278,12 @@ class Composer {
     const anchor = this.#anchors.get(name);
     if (anchor === undefined) this.#fail(`there is no anchor ${name} before this alias`, start);
     if (anchor.value === undefined) this.#fail(`the anchor ${name} contains itself`, start);
+    const { depth, aliasedValues } = this.#options.limits;
+    this.#deepest = Math.max(this.#deepest, this.#depth + anchor.levels);
+    if (this.#deepest > depth) this.#over(tooDeep(depth), start);
     this.#values += anchor.values - 1;
     this.#aliased += anchor.values;
-    if (this.#aliased > this.#options.limits.aliasedValues) {
-      throw new Problem("LIMIT", `aliases add more than ${this.#options.limits.aliasedValues} values`, start, [
-        ...this.#path,
-      ]);
-    }
+    if (this.#aliased > aliasedValues) this.#over(`aliases add more than ${aliasedValues} values`, start);
     return anchor.value;
   }
 
@@ -312,6 +318,10 @@ class Composer {
     this.#problems.push(new Problem("INVALID", reason, offset, [...this.#path]));
     if (this.#problems.length >= MAX_PROBLEMS)
       throw new Problem("INVALID", "too many errors, the rest is not read", offset);
+  }
+
+  #over(reason: string, offset: number): never {
+    throw new Problem("LIMIT", reason, offset, [...this.#path]);
   }
 
   #fail(reason: string, offset: number): never {

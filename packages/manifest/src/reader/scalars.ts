@@ -150,5 +150,6 @@ export function isIntegerText(text: string): boolean {
 /** The name of a field whose key, written as `text`, is not a string: as sigs.k8s.io/yaml prints it. Undefined for null. */
 export function keyName(value: Scalar, text: string): string | undefined {
   if (value === null) return undefined;
-  return typeof value === "number" && !isIntegerText(text) ? formatG32(value) : String(value);
+  if (typeof value !== "number" || isIntegerText(text)) return String(value);
+  return value === 0 && text.startsWith("-") ? "-0" : formatG32(value);
 }
