@@ -75,6 +75,7 @@ async function run(tree: Tree, path: string, options: BuildOptions): Promise<Bui
   await session.breathe();
   resolveVariables(gathered.variables, gathered.config.varReference, session.warn)(resources);
   resources.keep((resource) => !isLocal(resource));
+  resources.checkUnique();
   if (kustomization.sortOptions !== undefined) sortBy(kustomization.sortOptions)(resources);
   else if (options.order !== "none") sortBy({ order: "legacy" })(resources);
   if (options.managedByLabel === true || metadata.has("managedByLabel")) {

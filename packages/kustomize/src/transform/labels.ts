@@ -10,7 +10,9 @@ export function setTexts(texts: ReadonlyMap<string, string>, specs: readonly Fie
   return (resources) => {
     for (const { node } of resources.list) {
       for (const key of keys) {
-        const set = (target: Node): void => void setField(target, key, scalar(texts.get(key) as string, STR));
+        // One node for all places of a resource, as in kustomize: what changes it in one of them later changes it in all.
+        const value = scalar(texts.get(key) as string, STR);
+        const set = (target: Node): void => void setField(target, key, value);
         visitFields(node, specs, { set, kind: "map", tag: MAP });
       }
     }

@@ -1,11 +1,11 @@
-import { BOOL, DOUBLE, INT, LITERAL, list, map, Node, NULL, scalar, STR } from "./node.ts";
+import { BOOL, DOUBLE, FLOW, INT, LITERAL, Node, NULL, scalar, STR } from "./node.ts";
 import { formatFloat } from "../go/number.ts";
 import { isPlainObject, type Plain } from "./value.ts";
 import { resolve } from "./scalars.ts";
 
 /** The nodes of a JSON text: strings are quoted. */
 export function nodeFromJson(value: Plain): Node {
-  return build(value, (text) => scalar(text, STR, DOUBLE), String);
+  return build(value, (text) => scalar(text, STR, DOUBLE), String, FLOW);
 }
 
 /**
@@ -20,7 +20,7 @@ export function nodeFromValue(value: Plain): Node {
   );
 }
 
-function build(value: Plain, fromText: (text: string) => Node, fromNumber: (number: number | bigint) => string): Node {
+function build(value: Plain, fromText: (text: string) => Node, fromNumber: (number: number | bigint) => string, style = 0): Node {
   if (value === null) return scalar("null", NULL);
   if (typeof value === "string") return fromText(value);
   if (typeof value === "boolean") return scalar(String(value), BOOL);
@@ -29,11 +29,11 @@ function build(value: Plain, fromText: (text: string) => Node, fromNumber: (numb
     const { tag } = resolve(text, "v3");
     return scalar(text, tag === STR ? INT : tag);
   }
-  if (!isPlainObject(value)) return list((value as readonly Plain[]).map((item) => build(item, fromText, fromNumber)));
+  if (!isPlainObject(value)) return new Node("list", "", "", style, (value as readonly Plain[]).map((item) => build(item, fromText, fromNumber, style)));
   const content: Node[] = [];
   for (const name of Object.keys(value).toSorted())
-    content.push(fromText(name), build(value[name] as Plain, fromText, fromNumber));
-  return map(content);
+    content.push(fromText(name), build(value[name] as Plain, fromText, fromNumber, style));
+  return new Node("map", "", "", style, content);
 }
 
 const OLD_BOOLEANS = new Set([

@@ -12,6 +12,8 @@ export const DOUBLE = 2;
 export const SINGLE = 4;
 export const LITERAL = 8;
 export const FOLDED = 16;
+/** A map or list in brackets. */
+export const FLOW = 32;
 export const QUOTED: number = DOUBLE | SINGLE | LITERAL | FOLDED;
 
 export const NULL = "!!null";

@@ -8,7 +8,7 @@ import {
   type ScalarEvent,
 } from "js-yaml";
 import { isObject, type ErrorCode, type JsonObject } from "@trueup/spec";
-import { copyNode, DOUBLE, FOLDED, LITERAL, MAP, Node, SEQ, SINGLE, STR, TAGGED } from "./node.ts";
+import { copyNode, DOUBLE, FLOW, FOLDED, LITERAL, MAP, Node, SEQ, SINGLE, STR, TAGGED } from "./node.ts";
 import { MERGE, resolve } from "./scalars.ts";
 
 /** What is wrong with a text, and where; the caller knows the file. */

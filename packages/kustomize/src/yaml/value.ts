@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "@trueup/spec";
-import { FLOAT, INT, NULL, QUOTED, STR, TAGGED, type Node } from "./node.ts";
+import { FLOAT, FLOW, INT, NULL, QUOTED, STR, TAGGED, type Node } from "./node.ts";
 import { BINARY, resolve, TIMESTAMP, type Dialect, type Value } from "./scalars.ts";
 
 /** A value as Go has it behind its decoder: integers beyond 2^53 are exact. */
@@ -16,12 +16,13 @@ export class Unreadable extends Error {}
  * `v3`: keys of nested maps must be text. `v2`: they become text, and the last of equal ones wins.
  */
 export function toPlain(node: Node, dialect: Dialect = "v3"): Plain {
-  return convert(node, dialect, true);
+  return convert(node, dialect, true, false);
 }
 
-function convert(node: Node, dialect: Dialect, top: boolean): Plain {
-  if (node.kind === "scalar") return scalarValue(node, dialect);
-  if (node.kind === "list") return node.content.map((item) => convert(item, dialect, false));
+function convert(node: Node, dialect: Dialect, top: boolean, inFlow: boolean): Plain {
+  if (node.kind === "scalar") return isLostNull(node, dialect, inFlow) ? "" : scalarValue(node, dialect);
+  const flow = inFlow || (node.style & FLOW) !== 0;
+  if (node.kind === "list") return node.content.map((item) => convert(item, dialect, false, flow));
   const { content } = node;
   const object: { [field: string]: Plain } = {};
   for (let i = 0; i + 1 < content.length; i += 2) {
@@ -30,10 +31,14 @@ function convert(node: Node, dialect: Dialect, top: boolean): Plain {
     if (name === "__proto__") throw new Unreadable("a field named __proto__ is not allowed");
     if (dialect === "v3" && Object.hasOwn(object, name))
       throw new Unreadable(`mapping key ${JSON.stringify(name)} already defined`);
-    object[name] = convert(content[i + 1] as Node, dialect, false);
+    object[name] = convert(content[i + 1] as Node, dialect, false, flow);
   }
   return object;
 }
+
+/** go-yaml v3 writes an empty null as `''` where it stands between brackets, and reads text. */
+const isLostNull = ({ value, style }: Node, dialect: Dialect, inFlow: boolean): boolean =>
+  inFlow && dialect === "v3" && value === "" && (style & TAGGED) === 0;
 
 function keyName(key: Node, dialect: Dialect, top: boolean): string {
   if (key.kind !== "scalar") throw new Unreadable("a key must be a scalar");

@@ -38,6 +38,7 @@ function emit(writer: Writer, value: Json | undefined, indent: number, place: Pl
   if (place !== "line") writer.write(" ");
   if (typeof value === "string") writer.string(value, Math.max(indent, 0) + 2, false);
   else if (typeof value === "number") writer.write(formatNumber(value));
+  else if (typeof value === "bigint") writer.write(String(value));
   else if (typeof value === "boolean") writer.write(value ? "true" : "false");
   else if (value === null || value === undefined) writer.write("null");
   else writer.write(Array.isArray(value) ? "[]" : "{}");
