@@ -72,6 +72,7 @@ export function guardTarget(name: string, target: Target, timeoutMs: number): Gu
         (signal) => target.plan!(item, seen, { ...context, signal }),
         limits("plan", context.signal),
       );
+      if (planned === undefined) return undefined;
       if (!isObject(planned) || typeof planned["action"] !== "string" || typeof planned["stamp"] !== "string") {
         throw garbage("plan", planned);
       }

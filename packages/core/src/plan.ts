@@ -138,6 +138,7 @@ export function callContext(
     application: application.name,
     owner,
     fingerprint: keyed.fingerprint,
+    ...(application.formerly && { formerly: application.formerly }),
     ...(application.ignore && { ignore: application.ignore }),
     ...(as && { as }),
     ...(signal && { signal }),

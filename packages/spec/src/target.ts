@@ -80,6 +80,8 @@ export interface Impersonation {
 export interface CallContext extends CallOptions {
   readonly application: string;
   readonly owner: Owner;
+  /** Former names of the application: what bears their mark is its own. */
+  readonly formerly?: readonly string[];
   /** What of live objects is left alone; a target that writes whole objects keeps it (`keepIgnored` of @trueup/diff). */
   readonly ignore?: readonly IgnoreRule[];
   /** Keyed digest of the value under a mask: what `Tracked.expected` holds, for targets that answer `settled`. */
@@ -161,8 +163,12 @@ export interface Target {
   /** Removes it if it still is what `tracked` says. What is gone already is `gone`. Throws `NOT_OURS` where it is another's. */
   delete(tracked: Tracked, seen: Observed, context: WriteContext): Promise<Deleted>;
 
-  /** A dry run, a replace, a stack's own plan. Default: the differ. */
-  plan?(item: Item, seen: Observed, context: CallContext & { readonly purpose: "preview" | "apply" }): Promise<Planned>;
+  /** A dry run, a replace, a stack's own plan. Undefined: the differ's, as where a target has none. */
+  plan?(
+    item: Item,
+    seen: Observed,
+    context: CallContext & { readonly purpose: "preview" | "apply" },
+  ): Promise<Planned | undefined>;
   /** Scope, default namespace, group aliases: the identity of each object. Default: as declared. */
   identify?(objects: readonly Declared[]): Promise<readonly Omit<Ref, "target">[]>;
   /** Edges the target implies: Namespace before its contents. */

@@ -125,7 +125,7 @@ function planCase(harness: TargetHarness): Case {
     const manifest = sample("web");
     const purpose = "preview" as const;
     const created = await target.plan(await app.item(manifest), { status: "absent" }, { ...app.context(), purpose });
-    assert.equal(created.action, "create");
+    assert.equal(created?.action, "create");
     assert.equal(await readRaw(await app.ref(manifest)), undefined);
     await app.sync(manifest);
     const planNow = async (declared = manifest) =>
