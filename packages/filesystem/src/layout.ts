@@ -18,19 +18,17 @@ export type RelativePath = string;
  * Throws `INVALID` where a name is longer than a file's may be.
  */
 export function objectPath(ref: Omit<Ref, "target">): RelativePath {
-  const namespace = ref.namespace === "" ? NO_NAMESPACE : encode(ref.namespace);
-  const kind = ref.group === "" ? encodeKind(ref.kind) : `${encodeKind(ref.kind)}.${encode(ref.group)}`;
-  const segments = [namespace, kind, `${encode(ref.name)}.yaml`];
-  for (const segment of segments) {
-    if (!segment.isWellFormed())
-      throw new TrueUpError("INVALID", `${formatRef({ ...ref, target: "" })}: its name is not well-formed Unicode`);
-    if (Buffer.byteLength(segment) > MAX_SEGMENT) {
-      throw new TrueUpError(
-        "INVALID",
-        `${formatRef({ ...ref, target: "" })}: its name is too long for a file: ${Buffer.byteLength(segment)} bytes of at most ${MAX_SEGMENT}`,
-      );
-    }
-  }
+  const { namespace, kind, group, name } = ref;
+  const refuse = (why: string): TrueUpError =>
+    new TrueUpError("INVALID", `${formatRef({ ...ref, target: "" })}: its name ${why}`);
+  if (![namespace, kind, group, name].every((part) => part.isWellFormed())) throw refuse("is not well-formed Unicode");
+  const segments = [
+    namespace === "" ? NO_NAMESPACE : encode(namespace),
+    group === "" ? encodeKind(kind) : `${encodeKind(kind)}.${encode(group)}`,
+    `${encode(name)}.yaml`,
+  ];
+  const longest = Math.max(...segments.map((segment) => segment.length));
+  if (longest > MAX_SEGMENT) throw refuse(`is too long for a file: ${longest} bytes of at most ${MAX_SEGMENT}`);
   return segments.join("/");
 }
 

@@ -2,8 +2,16 @@ import { emitYaml, parseYaml } from "@trueup/manifest";
 import { isObject, markOwned, type Json, type Key, type Manifest, type Owner, type Ref } from "@trueup/spec";
 import { MAX_BYTES, type Standing } from "./read.ts";
 
-/** The file of an object: its manifest, owner marks and all. */
-export const objectBytes = (manifest: Manifest): string => emitYaml(manifest);
+/**
+ * The file of an object: its manifest, owner marks and all. As YAML; as JSON, which is YAML too, where a string holds a line break
+ * that only YAML 1.1 knows: written as kubectl writes it, it would read back as another.
+ */
+export function objectBytes(manifest: Manifest): string {
+  const json = JSON.stringify(manifest, undefined, 2);
+  if (!/[\u0085\u2028\u2029]/.test(json)) return emitYaml(manifest);
+  const escape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return `${json.replaceAll(/[\u0085\u2028\u2029]/g, escape)}\n`;
+}
 
 /** The manifest in an object's file; undefined where it does not hold exactly one. */
 export function parseObject(standing: Standing, path: string): Manifest | undefined {

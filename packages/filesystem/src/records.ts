@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { lstat, mkdir, open, readdir, unlink } from "node:fs/promises";
 import { isObject, TrueUpError, type JsonObject } from "@trueup/spec";
+import { fileError } from "./errors.ts";
 import type { Folders } from "./folders.ts";
 import { foldCase, OWN_FOLDER, parentsOf, type RelativePath } from "./layout.ts";
 import { digestOfBytes, readStanding } from "./read.ts";
@@ -38,7 +39,9 @@ export function records(folders: Folders, root: string): Records {
 
   return {
     async identity() {
-      await mkdir(root, { recursive: true });
+      await mkdir(root, { recursive: true }).catch((error: unknown) => {
+        throw fileError(error, "cannot make the root", root);
+      });
       let text = await readText(IDENTITY);
       if (text === undefined) {
         // Of two processes that start at once one is first; both read what it wrote.
