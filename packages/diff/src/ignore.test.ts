@@ -201,6 +201,35 @@ describe("withoutIgnored", () => {
     );
   });
 
+  it("opens wholes by what is declared too: what comes is compared as well", () => {
+    const live = object({ replicas: 5, l: [{ name: "a", v: 1 }], gone: 1 });
+    const wanted = object({
+      replicas: 2,
+      l: [
+        { name: "a", v: 2 },
+        { name: "new", v: 2 },
+      ],
+      added: { x: 1 },
+    });
+    const mask = withoutIgnored(true, {
+      rules: pointers("/spec/replicas", "/spec/l/*/v"),
+      manifest: live,
+      declared: wanted,
+    });
+    expect(project(wanted, mask)).toStrictEqual(object({ l: [{ name: "a" }, { name: "new" }], added: { x: 1 } }));
+    expect(project(live, mask)).toStrictEqual(object({ l: [{ name: "a" }], gone: 1 }));
+  });
+
+  it("counts items as they are declared", () => {
+    const live = object({ containers: containers.toReversed() });
+    const image = (options: { manifest: Manifest; declared?: Manifest }) =>
+      JSON.stringify(
+        project(declared, withoutIgnored(mask, { rules: pointers("/spec/containers/0/image"), ...options })),
+      ).match(/"image":"."/g);
+    expect(image({ manifest: live, declared })).toStrictEqual(['"image":"y"']);
+    expect(image({ manifest: live })).toStrictEqual(['"image":"x"']);
+  });
+
   it("knows lists by the fields around them when it opens a whole", () => {
     const manifest = object({ ports: [{ port: 1, nodePort: 5 }, { port: 2 }] });
     const opened = withoutIgnored(true, { rules: pointers("/spec/ports/*/nodePort"), manifest });

@@ -12,7 +12,7 @@ import {
 import { fieldOf } from "./equal.ts";
 import { maskFromFieldsV1 } from "./fields-v1.ts";
 import { itemKey, listKeysOf } from "./list-keys.ts";
-import { mapMask, mergeMasks, openMask, subtractMask } from "./mask-algebra.ts";
+import { isList, mapMask, mergeMasks, openMask, subtract } from "./mask-algebra.ts";
 import { omit } from "./omit.ts";
 import { selects } from "./select.ts";
 
@@ -64,21 +64,25 @@ export function managedBy(live: Manifest, managers: ReadonlySet<string>): Mask |
 
 export interface IgnoreOptions {
   readonly rules: readonly IgnoreRule[];
-  /** The live object: whose managers wrote what, and what stands at an index. */
+  /** The live object: it says which manager wrote what. */
   readonly manifest: Manifest;
-  /** Whose annotation counts. Default: `manifest`'s. */
+  /** The declared one, where both are to be compared: its annotation counts and its indexes. Default: `manifest`. */
   readonly declared?: Manifest | undefined;
   /** `Live.yielded`: is left alone too. */
   readonly yielded?: Mask | undefined;
 }
 
-/** A mask less what is left alone of the object: drift is only what is left. The same mask where nothing is. */
-export function withoutIgnored(mask: Mask, { rules, manifest, declared, yielded }: IgnoreOptions): Mask {
-  const { pointers, managers } = ignoredOf(declared ?? manifest, rules);
+/**
+ * A mask less what is left alone of the object: drift is only what is left. The same mask where nothing is.
+ * A mask that covers a whole is spelled out for what is there, so it holds for `manifest` and `declared` only.
+ */
+export function withoutIgnored(mask: Mask, { rules, manifest, declared = manifest, yielded }: IgnoreOptions): Mask {
+  const { pointers, managers } = ignoredOf(declared, rules);
+  const values = declared === manifest ? [manifest] : [declared, manifest];
   let left: Mask | undefined = mask;
-  for (const tokens of pointers) left &&= withoutPath(left, tokens, manifest, []);
+  for (const tokens of pointers) left &&= withoutPath(left, tokens, values, []);
   for (const other of [managedBy(manifest, managers), yielded]) {
-    if (other !== undefined) left &&= subtractMask(left, other, manifest);
+    if (other !== undefined) left &&= subtract(left, other, values, 0);
   }
   return left ?? { fields: {} };
 }
@@ -86,20 +90,20 @@ export function withoutIgnored(mask: Mask, { rules, manifest, declared, yielded 
 function withoutPath(
   mask: Mask,
   tokens: readonly string[],
-  value: Json | undefined,
+  values: readonly Json[],
   path: readonly string[],
 ): Mask | undefined {
   const [token, ...rest] = tokens;
   if (token === undefined) return undefined;
+  const lists = values.filter(isList);
   if (mask === true) {
-    if (typeof value !== "object" || value === null) return mask;
-    const opened = openMask(value, Array.isArray(value) ? listKeysOf(path, [value]) : undefined);
+    if (lists.length === 0 && !values.some(isObject)) return mask;
     // A list without a key cannot be told apart by item: it is left alone as a whole.
-    return opened && withoutPath(opened, tokens, value, path);
+    const opened = openMask(values, listKeysOf(path, lists));
+    return opened && withoutPath(opened, tokens, values, path);
   }
-  const list: readonly Json[] = Array.isArray(value) ? value : [];
-  const at = list[Number(token)];
-  return mapMask(mask, value, {
+  const at = lists[0]?.[Number(token)];
+  return mapMask(mask, values, {
     field: (name, mine, below) =>
       token === "*" || token === name ? withoutPath(mine, rest, below, [...path, name]) : mine,
     item: (item, below) => {

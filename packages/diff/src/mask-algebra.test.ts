@@ -8,7 +8,8 @@ import { project } from "./project.ts";
 import { manifest } from "./testing/values.ts";
 
 const f = (fields: Readonly<Record<string, Mask>>): Mask => ({ fields });
-const inherited = f(Object.fromEntries([["constructor", true]]));
+const constructor: Readonly<Record<string, Mask>> = Object.fromEntries([["constructor", true]]);
+const inherited = f(constructor);
 const item = (name: string, mask: Mask = true) => ({ key: { name }, mask });
 
 describe("mergeMasks", () => {
@@ -150,37 +151,52 @@ describe("subtractMask", () => {
 
 describe("openMask", () => {
   it("spells a whole out one level deep", () => {
-    expect(openMask({ a: { b: 1 }, c: 1 }, undefined)).toStrictEqual(f({ a: true, c: true }));
-    expect(openMask([{ name: "a" }], ["name"])).toStrictEqual({ items: [item("a")] });
-    expect(openMask([{ port: 1 }], ["port", "protocol"])).toStrictEqual({
+    expect(openMask([{ a: { b: 1 }, c: 1 }], undefined)).toStrictEqual(f({ a: true, c: true }));
+    expect(openMask([[{ name: "a" }]], ["name"])).toStrictEqual({ items: [item("a")] });
+    expect(openMask([[{ port: 1 }]], ["port", "protocol"])).toStrictEqual({
       items: [{ key: { port: 1, protocol: "TCP" }, mask: true }],
     });
-    expect(openMask([1], undefined)).toBeUndefined();
-    expect(openMask("text", undefined)).toBeUndefined();
-    expect(openMask(undefined, undefined)).toBeUndefined();
+    expect(openMask([[1]], undefined)).toBeUndefined();
+    expect(openMask(["text", null], undefined)).toBeUndefined();
+    expect(openMask([], ["name"])).toBeUndefined();
+  });
+
+  it("by all that is there", () => {
+    expect(openMask([{ a: 1 }, "text", { a: 2, b: 1 }], undefined)).toStrictEqual(f({ a: true, b: true }));
+    expect(openMask([[{ name: "a" }], [{ name: "b" }, { name: "a" }]], ["name"])).toStrictEqual({
+      items: [item("a"), item("b")],
+    });
+    expect(openMask([[{ name: "a" }], { b: 1 }], ["name"])).toStrictEqual(f({ b: true }));
   });
 });
 
 describe("mapMask", () => {
   it("tells the visitor what stands there", () => {
     const seen: unknown[] = [];
-    const mask = { fields: { a: true, constructor: true }, items: [item("x")], members: ["m"] } as const;
-    const visit = (value: Json) =>
-      mapMask(mask, value, {
-        field: (name, mask, value) => (seen.push([name, value]), mask),
-        item: ({ mask }, value) => (seen.push(value()), mask),
+    const mask: Exclude<Mask, true> = { fields: { a: true, ...constructor }, items: [item("x")], members: ["m"] };
+    const visit = (...values: Json[]) =>
+      mapMask(mask, values, {
+        field(name, mask, values) {
+          seen.push([name, values]);
+          return mask;
+        },
+        item({ mask }, values) {
+          seen.push(values());
+          return mask;
+        },
         member: (member) => seen.push(member) > 0,
       });
-    expect(visit({ a: 1 })).toBe(mask);
-    expect(visit([{ name: "y" }, { name: "x", v: 1 }])).toBe(mask);
+    expect(visit({ a: 1 }, "text", { a: 2 })).toBe(mask);
+    expect(seen).toStrictEqual([["a", [1, 2]], ["constructor", []], [], "m"]);
+    seen.length = 0;
+    expect(visit([{ name: "y" }, { name: "x", v: 1 }], [{ name: "x", v: 2 }])).toBe(mask);
     expect(seen).toStrictEqual([
-      ["a", 1],
-      ["constructor", undefined],
-      undefined,
-      "m",
-      ["a", undefined],
-      ["constructor", undefined],
-      { name: "x", v: 1 },
+      ["a", []],
+      ["constructor", []],
+      [
+        { name: "x", v: 1 },
+        { name: "x", v: 2 },
+      ],
       "m",
     ]);
   });

@@ -43,19 +43,20 @@ function merge(a: Mask, b: Mask, depth: number): Mask {
  * is given up.
  */
 export function subtractMask(mask: Mask, other: Mask, value?: Json): Mask | undefined {
-  return subtract(mask, other, value, 0);
+  return subtract(mask, other, value === undefined ? [] : [value], 0);
 }
 
-function subtract(mask: Mask, other: Mask, value: Json | undefined, depth: number): Mask | undefined {
+/** As `subtractMask`, where several values stand at the place: a live one and what is declared. */
+export function subtract(mask: Mask, other: Mask, values: readonly Json[], depth: number): Mask | undefined {
   if (depth > MAX_DEPTH) throw tooDeep();
   if (other === true) return undefined;
   if (mask === true) {
     if (!coversSomething(other)) return true;
-    const opened = openMask(value, other.items?.[0] && Object.keys(other.items[0].key));
-    return opened && subtract(opened, other, value, depth);
+    const opened = openMask(values, other.items?.[0] && Object.keys(other.items[0].key));
+    return opened && subtract(opened, other, values, depth);
   }
   const items = new Map(other.items?.map((item) => [keyId(item), item.mask]));
-  return mapMask(mask, value, {
+  return mapMask(mask, values, {
     field(name, mine, below) {
       const theirs = other.fields && Object.hasOwn(other.fields, name) ? other.fields[name] : undefined;
       return theirs === undefined ? mine : subtract(mine, theirs, below, depth + 1);
@@ -72,36 +73,49 @@ function coversSomething({ fields = {}, items = [], members = [] }: MaskParts): 
   return Object.keys(fields).length > 0 || items.length > 0 || members.length > 0;
 }
 
-/** A mask of `true` spelled out one level deep for what is there; undefined for a scalar, or a list without a key. */
-export function openMask(value: Json | undefined, listKey: readonly string[] | undefined): MaskParts | undefined {
-  if (Array.isArray(value)) {
-    if (listKey === undefined) return undefined;
-    return { items: value.map((item: Json) => ({ key: keyOfItem(item, listKey), mask: true })) };
+/** A mask of `true` spelled out one level deep for what is there; undefined for scalars, and lists without a key. */
+export function openMask(values: readonly Json[], listKey: readonly string[] | undefined): MaskParts | undefined {
+  const maps = values.filter(isObject);
+  if (maps.length > 0) {
+    return { fields: Object.fromEntries(maps.flatMap(Object.keys).map((name): [string, Mask] => [name, true])) };
   }
-  return isObject(value) ? { fields: Object.fromEntries(Object.keys(value).map((name) => [name, true])) } : undefined;
+  const lists = values.filter(isList);
+  if (lists.length === 0 || listKey === undefined) return undefined;
+  const items = lists.flat().map((item): MaskItem => ({ key: keyOfItem(item, listKey), mask: true }));
+  return { items: [...new Map(items.map((item) => [keyId(item), item])).values()] };
 }
+
+export const isList = (value: Json): value is readonly Json[] => Array.isArray(value);
 
 /** What to do with each part of a mask: the mask to have instead, undefined for none. */
 export interface MaskVisitor {
-  field(name: string, mask: Mask, value: Json | undefined): Mask | undefined;
-  item(item: MaskItem, value: () => Json | undefined): Mask | undefined;
+  field(name: string, mask: Mask, values: readonly Json[]): Mask | undefined;
+  item(item: MaskItem, values: () => readonly Json[]): Mask | undefined;
   /** Whether it stays. */
   member(member: Json): boolean;
 }
 
-/** The mask as the visitor leaves its parts: itself where nothing changed, undefined where nothing is left. */
-export function mapMask(mask: MaskParts, value: Json | undefined, visitor: MaskVisitor): Mask | undefined {
+/**
+ * The mask as the visitor leaves its parts: itself where nothing changed, undefined where nothing is left.
+ * `values` are what stands at its place; the visitor is told what stands at its parts'.
+ */
+export function mapMask(mask: MaskParts, values: readonly Json[], visitor: MaskVisitor): Mask | undefined {
   let changed = false;
+  const maps = values.filter(isObject);
   const fields: [string, Mask][] = [];
   for (const [name, mine] of Object.entries(mask.fields ?? {})) {
-    const left = visitor.field(name, mine, isObject(value) ? fieldOf(value, name) : undefined);
+    const left = visitor.field(
+      name,
+      mine,
+      maps.map((map) => fieldOf(map, name)).filter((value) => value !== undefined),
+    );
     changed ||= left !== mine;
     if (left !== undefined) fields.push([name, left]);
   }
+  const find = values.filter(isList).map(itemFinder);
   const items: MaskItem[] = [];
-  const find = itemFinder(Array.isArray(value) ? value : []);
   for (const item of mask.items ?? []) {
-    const left = visitor.item(item, () => find(item.key)[0]);
+    const left = visitor.item(item, () => find.flatMap((find) => find(item.key)));
     changed ||= left !== item.mask;
     if (left !== undefined) items.push({ ...item, mask: left });
   }
