@@ -37,7 +37,11 @@ export function plain({ limits, maxFiles = 100_000, dialect = "kubectl" }: Plain
         .join("/");
       const files = await findFiles(tree, base, context.cache);
       if (files.length > maxFiles) {
-        throw errorAt("LIMIT", { file: base }, `${files.length} files of manifests, at most ${maxFiles} are read`);
+        throw errorAt(
+          "LIMIT",
+          { file: base || "." },
+          `${files.length} files of manifests, at most ${maxFiles} are read`,
+        );
       }
       const parse = async (found: FoundFile): Promise<ParsedFile> => {
         const file = base === "" ? found.path : `${base}/${found.path}`;

@@ -42,12 +42,14 @@ function describe(error: ErrorObject, branches: readonly ErrorObject[]): SchemaF
     case "enum":
       return {
         field,
-        reason: `must be one of ${(params["allowedValues"] as unknown[]).map((value) => JSON.stringify(value)).join(", ")}`,
+        reason: `must be one of ${withoutNull(params["allowedValues"] as unknown[])
+          .map((value) => JSON.stringify(value))
+          .join(", ")}`,
       };
     case "const":
       return { field, reason: `must be ${JSON.stringify(params["allowedValue"])}` };
     case "type":
-      return { field, reason: `must be ${typesOf(params["type"] as string | string[]).join(" or ")}` };
+      return { field, reason: `must be ${withoutNull([params["type"]].flat() as string[], "null").join(" or ")}` };
     case "anyOf":
     case "oneOf":
       return { field, reason: describeChoice(error, branches) };
@@ -57,10 +59,9 @@ function describe(error: ErrorObject, branches: readonly ErrorObject[]): SchemaF
 }
 
 /** That a null would do too is no advice. */
-function typesOf(type: string | string[]): string[] {
-  const types = [type].flat();
-  const others = types.filter((name) => name !== "null");
-  return others.length > 0 ? others : types;
+function withoutNull<T>(values: readonly T[], nothing: unknown = null): readonly T[] {
+  const others = values.filter((value) => value !== nothing);
+  return others.length > 0 ? others : values;
 }
 
 function describeChoice(choice: ErrorObject, branches: readonly ErrorObject[]): string {
