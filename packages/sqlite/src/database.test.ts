@@ -14,10 +14,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openDatabase } from "./database.ts";
 
 let folder: string;
@@ -63,6 +63,18 @@ describe("opening", () => {
       ["store.db-wal", "600"],
     ]);
     db.close();
+  });
+
+  it.runIf(existsSync("/proc/self/fd"))("leaves no descriptor behind, opened or refused", () => {
+    const descriptors = (): number => readdirSync("/proc/self/fd").length;
+    open().close();
+    const before = descriptors();
+    open().close();
+    writeFileSync(path, "x");
+    expect(() => open()).toThrow("not a SQLite database");
+    writeFileSync(path, "not a database".repeat(10_000));
+    expect(() => open()).toThrow("not a SQLite database");
+    expect(descriptors()).toBe(before);
   });
 
   it("leaves the mode of a file that is there alone", () => {
@@ -132,6 +144,67 @@ describe("opening", () => {
     await once(worker, "message");
     open(10_000).close();
     await ended;
+  });
+});
+
+/** `node:sqlite` with one statement replaced. */
+function withStatement(sql: string, get: () => object): void {
+  const module = process.getBuiltinModule("node:sqlite");
+  class Database extends module.DatabaseSync {
+    override prepare(asked: string): StatementSync {
+      const statement = super.prepare(asked);
+      return asked === sql ? ({ get } as unknown as StatementSync) : statement;
+    }
+  }
+  vi.spyOn(process, "getBuiltinModule").mockReturnValue({ ...module, DatabaseSync: Database });
+}
+
+describe("a runtime or file system that cannot do it", () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  it("is UNSUPPORTED without node:sqlite", () => {
+    vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined);
+    expect(() => open()).toThrow(
+      expect.objectContaining({
+        code: "UNSUPPORTED",
+        message: "this runtime has no node:sqlite: Node 22.13 or later has",
+      }),
+    );
+  });
+
+  it("is UNSUPPORTED without write-ahead logging", () => {
+    withStatement("PRAGMA journal_mode = WAL", () => ({ journal_mode: "delete" }));
+    expect(() => open()).toThrow(
+      expect.objectContaining({
+        code: "UNSUPPORTED",
+        message: `${path}: its file system cannot do write-ahead logging (journal mode delete)`,
+      }),
+    );
+  });
+
+  it("tries again where SQLite itself does not wait, without spinning, and not for ever", () => {
+    const wait = vi.spyOn(Atomics, "wait");
+    let times = 0;
+    withStatement("PRAGMA journal_mode = WAL", () => {
+      if (times++ < 3) throw Object.assign(new Error("database is locked"), { code: "ERR_SQLITE_ERROR", errcode: 261 });
+      return { journal_mode: "wal" };
+    });
+    open(1_000).close();
+    expect(times).toBe(4);
+    expect(wait).toHaveBeenCalledTimes(3);
+    times = Number.NEGATIVE_INFINITY;
+    const from = performance.now();
+    expect(() => open(50)).toThrow(expect.objectContaining({ code: "UNAVAILABLE" }));
+    expect(performance.now() - from).toBeGreaterThanOrEqual(50);
+  });
+
+  it("does not try again for anything else", () => {
+    const get = vi.fn(() => {
+      throw Object.assign(new Error("disk I/O error"), { code: "ERR_SQLITE_ERROR", errcode: 10 });
+    });
+    withStatement("PRAGMA journal_mode = WAL", get);
+    expect(() => open(1_000)).toThrow(expect.objectContaining({ code: "UNAVAILABLE" }));
+    expect(get).toHaveBeenCalledTimes(1);
   });
 });
 
@@ -205,6 +278,7 @@ describe("a place that cannot be written to", () => {
         code: "FORBIDDEN",
         retryable: false,
         message: expect.stringMatching(/below\/store\.db: it cannot be opened \(E(NOTDIR|EXIST)/),
+        cause: expect.objectContaining({ code: expect.stringMatching(/E(NOTDIR|EXIST)/) }),
       }),
     );
   });
@@ -236,9 +310,9 @@ describe("transactions", () => {
 
   it("that are not durable sync no less afterwards, whatever became of them", () => {
     const db = open();
-    let within: unknown;
-    db.transaction(() => (within = one(db, "PRAGMA synchronous")), { durable: false });
-    expect([within, one(db, "PRAGMA synchronous")]).toEqual([1, 2]);
+    const synchronous = () => one(db, "PRAGMA synchronous");
+    expect(db.transaction(synchronous), "durable where nothing is said").toBe(2);
+    expect([db.transaction(synchronous, { durable: false }), synchronous()]).toEqual([1, 2]);
     expect(() => db.transaction(() => put(db, "a", null as unknown as string), { durable: false })).toThrow("NOT NULL");
     expect(one(db, "PRAGMA synchronous")).toBe(2);
     db.close();
@@ -311,7 +385,11 @@ it("after close, says so", () => {
   const statement = db.prepare("SELECT 1");
   db.close();
   db.close();
-  const closed = expect.objectContaining({ code: "INVALID", message: `${path}: the store is closed` });
+  const closed = expect.objectContaining({
+    code: "INVALID",
+    message: `${path}: the store is closed`,
+    cause: expect.objectContaining({ code: "ERR_INVALID_STATE" }),
+  });
   expect(() => db.run(() => statement.get())).toThrow(closed);
   expect(() => db.snapshot(() => 1)).toThrow(closed);
   expect(() => db.transaction(() => 1)).toThrow(closed);

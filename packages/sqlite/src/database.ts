@@ -67,7 +67,7 @@ function headOf(path: string): string {
   const file = openSync(path, "a+", 0o600);
   try {
     const head = Buffer.alloc(HEADER.length);
-    return head.toString("latin1", 0, readSync(file, head, { position: 0 }));
+    return head.toString("latin1", 0, readSync(file, head));
   } finally {
     closeSync(file);
   }

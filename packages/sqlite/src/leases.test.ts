@@ -103,8 +103,12 @@ describe("a lease in the database", () => {
     raw.exec("UPDATE lease SET expires_at = 1");
     await two.claim("web", "two", 60_000);
     const before = row();
-    await expect(former!.renew()).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await expect(one.write([{ application: "web", lease: former!, rows: [] }])).rejects.toMatchObject({
+      code: "LEASE_LOST",
+      message: 'the lease of application "web" is stale',
+    });
     expect(former!.signal.aborted).toBe(true);
+    await expect(former!.renew()).rejects.toMatchObject({ code: "LEASE_LOST" });
     await former!.release();
     expect(row()).toEqual(before);
   });
