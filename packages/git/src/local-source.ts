@@ -2,8 +2,9 @@ import { TrueUpError, type Revision, type Source } from "@trueup/spec";
 import { throwIfAborted } from "./abort.ts";
 import { openLocalRepository } from "./local-repository.ts";
 import type { GitLimits } from "./options.ts";
-import { chooseRef, type Wanted } from "./ref.ts";
-import { relationOf, snapshotOpener } from "./snapshot.ts";
+import { chooseRef, describeWanted, prefixesOf, type Wanted } from "./ref.ts";
+import { relationOf } from "./relation.ts";
+import { parentsAtHand, snapshotOpener } from "./snapshot.ts";
 
 export interface LocalSourceOptions {
   readonly name: string;
@@ -17,20 +18,21 @@ export function localSource({ name, path, wanted, limits }: LocalSourceOptions):
   const repository = openLocalRepository(path, limits.objectBytes);
   // A repository is trusted to hold what its commits name: what is missing shows when it is read.
   const opener = snapshotOpener(repository.objects, { limits, complete: false });
+  const parentsOf = parentsAtHand(repository.objects);
   return {
     name,
     async resolve({ signal } = {}): Promise<Revision> {
       throwIfAborted(signal);
       if ("commit" in wanted) return { id: wanted.commit };
-      const found = chooseRef(wanted.names, repository.list(wanted.names));
-      if (found === undefined) throw new TrueUpError("NOT_FOUND", `${name}: there is no ${wanted.names.join(" or ")}`);
+      const found = await chooseRef(wanted, repository.list(prefixesOf(wanted)));
+      if (found === undefined) throw new TrueUpError("NOT_FOUND", `${name}: there is no ${describeWanted(wanted)}`);
       return found;
     },
     async open(revision, { previous, signal } = {}) {
-      const relation = relationOf(repository.objects, revision.id, previous?.id);
-      const snapshot = await opener.open(revision, { relation, ...(signal && { signal }) });
-      if (snapshot === undefined) throw new TrueUpError("NOT_FOUND", `${name}: there is no commit ${revision.id}`);
-      return snapshot;
+      const opened = await opener.open(revision.id, signal);
+      if (opened === undefined) throw new TrueUpError("NOT_FOUND", `${name}: there is no commit ${revision.id}`);
+      const relation = previous === undefined ? "unknown" : relationOf(parentsOf, opened.commit.id, previous.id);
+      return { ...opened, relation, close: () => {} };
     },
     close: async () => repository.objects.close(),
   };

@@ -21,6 +21,10 @@ export interface Objects {
 export interface ObjectStore extends Objects {
   /** Keeps a pack. Several processes may do so at once: files are named by their content and appear whole. */
   add(pack: IngestedPack): void;
+  /** Names of the packs. */
+  packs(): readonly string[];
+  /** Drops packs. Where another process reads them, it goes on doing so. */
+  remove(names: readonly string[]): void;
 }
 
 /** Packs in memory, for one source. */
@@ -29,9 +33,13 @@ export function memoryStore(objectBytes: number): ObjectStore {
   return {
     read: (oid) => packs.read(oid),
     has: (oid) => packs.has(oid),
-    removals: 0,
+    get removals() {
+      return packs.removals;
+    },
     add: ({ pack, index, checksum }) =>
       packs.add(new Pack(`pack-${checksum}`, memoryBytes(pack), new PackIndex(index))),
+    packs: () => packs.packs.map(({ name }) => name),
+    remove: (names) => names.forEach((name) => packs.removeNamed(name)),
     close: () => packs.close(),
   };
 }
@@ -54,6 +62,8 @@ export function diskStore(directory: string, objectBytes: number): ObjectStore {
       writeWhole(directory, `pack-${checksum}.idx`, index);
       packs.refresh();
     },
+    packs: () => packs.names(),
+    remove: (names) => names.forEach((name) => packs.discard(name)),
     close: () => packs.close(),
   };
 }
@@ -166,6 +176,11 @@ class PackSet {
     pack.close();
   }
 
+  removeNamed(name: string): void {
+    const pack = this.#packs.find((pack) => pack.name === name);
+    if (pack !== undefined) this.remove(pack);
+  }
+
   has(oid: string): boolean {
     return this.#packs.some(({ index }) => index.offsetOf(oid) !== undefined);
   }
@@ -205,11 +220,14 @@ class DamagedPack extends TrueUpError {
   }
 }
 
+const VANISHED_MS = 600_000;
+
 /** The packs of a directory. It is looked at again when something is missed and the directory has changed. */
 class PackDirectory {
   readonly #directory: string;
   readonly #packs: PackSet;
   readonly #discardDamaged: boolean;
+  readonly #vanished = new Map<string, number>();
   #stamp = -1;
 
   constructor(directory: string, limit: number, options: { discardDamaged: boolean }) {
@@ -225,8 +243,7 @@ class PackDirectory {
       return this.#packs.read(oid);
     } catch (error) {
       if (this.#discardDamaged && error instanceof DamagedPack) {
-        this.#packs.remove(error.pack);
-        this.#discard(error.pack.name);
+        this.discard(error.pack.name);
       }
       throw error;
     }
@@ -240,12 +257,22 @@ class PackDirectory {
     return this.#packs.removals;
   }
 
+  names(): string[] {
+    this.refresh();
+    return this.#packs.packs.map(({ name }) => name).filter((name) => !this.#vanished.has(name));
+  }
+
   /** Closes a pack, to be opened again. */
   forget(name: string): void {
-    const pack = this.#packs.packs.find((pack) => pack.name === name);
-    if (pack === undefined) return;
-    this.#packs.remove(pack);
+    this.#packs.removeNamed(name);
     this.#stamp = -1;
+  }
+
+  /** Closes a pack and removes its files, the index first: without it, it is none. */
+  discard(name: string): void {
+    this.#packs.removeNamed(name);
+    rmSync(join(this.#directory, `${name}.idx`), { force: true });
+    rmSync(join(this.#directory, `${name}.pack`), { force: true });
   }
 
   /** Whether there are other packs than before. */
@@ -259,11 +286,7 @@ class PackDirectory {
       .filter((name) => /^pack-[0-9a-f]{40}\.idx$/.test(name))
       .map((name) => name.slice(0, -4));
     let changed = false;
-    for (const pack of this.#packs.packs) {
-      if (names.includes(pack.name)) continue;
-      this.#packs.remove(pack);
-      changed = true;
-    }
+    this.#dropVanished(names);
     const known = new Set(this.#packs.packs.map(({ name }) => name));
     for (const name of names) {
       if (known.has(name)) continue;
@@ -275,6 +298,21 @@ class PackDirectory {
     return changed;
   }
 
+  /** What another process removed can still be read here, and may be in use: it is let go after a while. */
+  #dropVanished(names: readonly string[]): void {
+    for (const { name } of this.#packs.packs) {
+      if (names.includes(name)) {
+        this.#vanished.delete(name);
+        continue;
+      }
+      const since = this.#vanished.get(name) ?? Date.now();
+      this.#vanished.set(name, since);
+      if (Date.now() - since < VANISHED_MS) continue;
+      this.#vanished.delete(name);
+      this.#packs.removeNamed(name);
+    }
+  }
+
   #open(name: string): Pack | undefined {
     try {
       const index = new PackIndex(readFileSync(join(this.#directory, `${name}.idx`)));
@@ -283,14 +321,9 @@ class PackDirectory {
       // Somebody else may have removed it since it was listed.
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       if (!this.#discardDamaged) throw error;
-      this.#discard(name);
+      this.discard(name);
       return undefined;
     }
-  }
-
-  #discard(name: string): void {
-    rmSync(join(this.#directory, `${name}.idx`), { force: true });
-    rmSync(join(this.#directory, `${name}.pack`), { force: true });
   }
 
   close(): void {

@@ -36,6 +36,8 @@ export interface GitLimits {
   readonly entries: number;
   /** Directories inside each other. Default 100. */
   readonly depth: number;
+  /** Commits of history that are asked for to tell a fast-forward from a force-push. Default 1,000. */
+  readonly history: number;
 }
 
 const MiB = 1024 * 1024;
@@ -50,6 +52,7 @@ export const DEFAULT_LIMITS: GitLimits = {
   objectBytes: 64 * MiB,
   entries: 500_000,
   depth: 100,
+  history: 1000,
 };
 
 /** The limits with their defaults. Throws `INVALID` where one is not a positive number. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chooseRef, isRefName, parseRef } from "./ref.ts";
+import { chooseRef, describeWanted, isRefName, parseRef, prefixesOf } from "./ref.ts";
 
 const A = "a".repeat(40);
 const B = "b".repeat(40);
@@ -20,7 +20,7 @@ describe("parseRef", () => {
   it("refuses what Git would", () => {
     expect(() => parseRef({ branch: "a..b" })).toThrow('ref {"branch":"a..b"} is not a name Git allows');
     expect(() => parseRef({ commit: "abc" })).toThrow('ref {"commit":"abc"}: a commit is 40 hex digits');
-    expect(() => parseRef({} as { tag: string })).toThrow("ref {} has none of branch, tag, commit, name");
+    expect(() => parseRef({} as { tag: string })).toThrow("ref {} has none of branch, tag, commit, name, semver");
   });
 });
 
@@ -60,17 +60,31 @@ describe("chooseRef", () => {
     { name: "HEAD", oid: A, target: "refs/heads/main" },
     { name: "refs/heads/main", oid: A },
     { name: "refs/heads/main2", oid: B },
-    { name: "refs/tags/v1", oid: B, peeled: A },
+    { name: "refs/tags/v1.0.0", oid: B, peeled: A },
   ];
+  const choose = (...names: string[]): ReturnType<typeof chooseRef> => chooseRef({ names }, listed);
 
-  it("takes the first name that is there, exactly", () => {
-    expect(chooseRef(["refs/heads/main"], listed)).toEqual({ id: A, ref: "refs/heads/main" });
-    expect(chooseRef(["refs/heads/v1", "refs/tags/v1"], listed)).toEqual({ id: A, ref: "refs/tags/v1" });
-    expect(chooseRef(["refs/heads/main2", "refs/heads/main"], listed)).toEqual({ id: B, ref: "refs/heads/main2" });
-    expect(chooseRef(["refs/heads/mai"], listed)).toBeUndefined();
+  it("takes the first name that is there, exactly", async () => {
+    expect(await choose("refs/heads/main")).toEqual({ id: A, ref: "refs/heads/main" });
+    expect(await choose("refs/heads/v1.0.0", "refs/tags/v1.0.0")).toEqual({ id: A, ref: "refs/tags/v1.0.0" });
+    expect(await choose("refs/heads/main2", "refs/heads/main")).toEqual({ id: B, ref: "refs/heads/main2" });
+    expect(await choose("refs/heads/mai")).toBeUndefined();
   });
 
-  it("names the branch that HEAD stands for", () => {
-    expect(chooseRef(["HEAD"], listed)).toEqual({ id: A, ref: "refs/heads/main" });
+  it("names the branch that HEAD stands for", async () => {
+    expect(await choose("HEAD")).toEqual({ id: A, ref: "refs/heads/main" });
+  });
+
+  it("takes the tag of the highest version, peeled", async () => {
+    expect(await chooseRef({ semver: "^1" }, listed)).toEqual({ id: A, ref: "refs/tags/v1.0.0" });
+    expect(await chooseRef({ semver: "^2" }, listed)).toBeUndefined();
+  });
+
+  it("asks for what may count, and says what it was", () => {
+    expect(prefixesOf({ names: ["a", "b"] })).toEqual(["a", "b"]);
+    expect(prefixesOf({ semver: "1" })).toEqual(["refs/tags/"]);
+    expect(describeWanted({ names: ["a", "b"] })).toBe("a or b");
+    expect(describeWanted({ semver: "^1" })).toBe('tag of a version in "^1"');
+    expect(parseRef({ semver: "^1" })).toEqual({ semver: "^1" });
   });
 });

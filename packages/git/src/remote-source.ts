@@ -1,15 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { isTrueUpError, TrueUpError, type CallOptions, type Revision, type Source } from "@trueup/spec";
+import { isTrueUpError, TrueUpError, type Source } from "@trueup/spec";
 import { throwIfAborted } from "./abort.ts";
 import { defaultCacheDirectory, repositoryDirectory } from "./cache-directory.ts";
+import { compactor } from "./compact.ts";
 import type { GitOptions } from "./git.ts";
+import { remoteHistory } from "./history.ts";
 import { diskStore, memoryStore, type ObjectStore } from "./object-store.ts";
 import type { GitLimits } from "./options.ts";
 import { ingestPack } from "./pack-ingest.ts";
 import { displayUrl } from "./redact.ts";
-import { chooseRef, type Wanted } from "./ref.ts";
+import { chooseRef, describeWanted, prefixesOf, type Wanted } from "./ref.ts";
 import { httpRemote } from "./remote.ts";
-import { readCommit, relationOf, snapshotOpener } from "./snapshot.ts";
+import { parentsAtHand, readCommit, snapshotOpener } from "./snapshot.ts";
 
 export interface RemoteSourceOptions extends Omit<GitOptions, "name" | "ref" | "limits"> {
   readonly name: string;
@@ -23,16 +25,17 @@ const SECOND_LOOK_MS = 100;
 /** A repository behind http or https. Objects are fetched once, at depth 1, as what differs from the last commit. */
 export function remoteSource(options: RemoteSourceOptions): Source {
   const { name, wanted, limits } = options;
+  const url = displayUrl(options.url);
   const remote = httpRemote(options);
   const store = openStore(options);
   const opener = snapshotOpener(store, { limits, complete: true });
+  const compact = compactor(store);
+  const history = remoteHistory(remote, parentsAtHand(store), limits);
   // Fetches under way, by commit: asked for twice, fetched once.
   const fetching = new Map<string, Promise<void>>();
+  // Commits with snapshots that are open or being opened, with their number: what must not be evicted.
+  const inUse = new Map<string, number>();
   let last: string | undefined;
-
-  async function find(names: readonly string[], signal?: AbortSignal): Promise<Revision | undefined> {
-    return chooseRef(names, await remote.list(names, signal));
-  }
 
   async function fetch(id: string, have: readonly string[], signal?: AbortSignal): Promise<void> {
     const { pack } = await remote.fetch({ want: [id], have, depth: 1 }, signal);
@@ -44,10 +47,11 @@ export function remoteSource(options: RemoteSourceOptions): Source {
     const have = [previous, last].find((known) => known !== undefined && known !== id && isHere(known));
     if (have !== undefined) {
       try {
-        return await fetch(id, [have], signal);
+        await fetch(id, [have], signal);
+        return;
       } catch (error) {
         // A base is missing or damaged here, or an answer was: the whole is asked for, which stands on nothing.
-        if (!isTrueUpError(error) || error.code !== "INCOMPLETE") throw error;
+        if (!isIncomplete(error)) throw error;
       }
     }
     await fetch(id, [], signal);
@@ -76,9 +80,35 @@ export function remoteSource(options: RemoteSourceOptions): Source {
     await mine;
   }
 
-  async function openHere(revision: Revision, callOptions: CallOptions & { readonly previous?: Revision }) {
-    const relation = relationOf(store, revision.id, callOptions.previous?.id);
-    return opener.open(revision, { relation, ...(callOptions.signal && { signal: callOptions.signal }) });
+  /** Keeps the commit's objects until the answer is called. */
+  function use(id: string): () => void {
+    inUse.set(id, (inUse.get(id) ?? 0) + 1);
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      const count = inUse.get(id) ?? 0;
+      if (count > 1) inUse.set(id, count - 1);
+      else inUse.delete(id);
+    };
+  }
+
+  /** From what is here, or else from the server. */
+  async function openCommit(id: string, previous: string | undefined, signal?: AbortSignal) {
+    let base = previous;
+    try {
+      const here = await opener.open(id, signal);
+      if (here !== undefined) return here;
+    } catch (error) {
+      // Part of it is missing or damaged here, and may be of what it would be fetched against.
+      if (!isIncomplete(error)) throw error;
+      base = undefined;
+      last = undefined;
+    }
+    await fetchOnce(id, base, signal);
+    const fetched = await opener.open(id, signal);
+    if (fetched === undefined) throw new TrueUpError("INCOMPLETE", `${url}: the server's pack lacks commit ${id}`);
+    return fetched;
   }
 
   return {
@@ -86,45 +116,38 @@ export function remoteSource(options: RemoteSourceOptions): Source {
     async resolve({ signal } = {}) {
       throwIfAborted(signal);
       if ("commit" in wanted) return { id: wanted.commit };
-      const found = await find(wanted.names, signal);
+      const look = async () => chooseRef(wanted, await remote.list(prefixesOf(wanted), signal));
+      const found = await look();
       if (found !== undefined) return found;
       await delay(SECOND_LOOK_MS, undefined, signal && { signal }).catch(() => throwIfAborted(signal));
-      const again = await find(wanted.names, signal);
+      const again = await look();
       if (again !== undefined) return again;
-      throw new TrueUpError("NOT_FOUND", `${displayUrl(options.url)}: there is no ${wanted.names.join(" or ")}`);
+      throw new TrueUpError("NOT_FOUND", `${url}: there is no ${describeWanted(wanted)}`);
     },
-    async open(revision, callOptions = {}) {
-      const { previous, signal } = callOptions;
+    async open(revision, { previous, signal } = {}) {
       throwIfAborted(signal);
-      let whole = false;
+      const { id } = revision;
+      const release = use(id);
       try {
-        const here = await openHere(revision, callOptions);
-        if (here !== undefined) {
-          last = revision.id;
-          return here;
-        }
+        const opened = await openCommit(id, previous?.id, signal);
+        last = opened.commit.id;
+        await compact(inUse.keys(), signal);
+        const relation = previous === undefined ? "unknown" : await history.relation(last, previous.id, signal);
+        return { ...opened, relation, close: release };
       } catch (error) {
-        // Part of it is missing or damaged here: fetched again as a whole.
-        if (!isTrueUpError(error) || error.code !== "INCOMPLETE") throw error;
-        last = undefined;
-        whole = true;
+        release();
+        throw error;
       }
-      await fetchOnce(revision.id, whole ? undefined : previous?.id, signal);
-      const fetched = await openHere(revision, callOptions);
-      if (fetched === undefined) {
-        throw new TrueUpError(
-          "INCOMPLETE",
-          `${displayUrl(options.url)}: the server's pack lacks commit ${revision.id}`,
-        );
-      }
-      last = revision.id;
-      return fetched;
     },
     async close() {
       remote.close();
       store.close();
     },
   };
+}
+
+function isIncomplete(error: unknown): boolean {
+  return isTrueUpError(error) && error.code === "INCOMPLETE";
 }
 
 function openStore({ url, cacheDir, limits }: RemoteSourceOptions): ObjectStore {

@@ -22,6 +22,8 @@ export interface Remote {
   /** The refs whose names begin with a prefix; more may come. Whole, or an error. */
   list(prefixes: readonly string[], signal?: AbortSignal): Promise<readonly ListedRef[]>;
   fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchAnswer>;
+  /** Whether history can be asked for without trees and files. */
+  filters(signal?: AbortSignal): Promise<boolean>;
   close(): void;
 }
 
@@ -174,6 +176,11 @@ export function httpRemote(options: RemoteOptions): Remote {
         }
         const body = fetchRequestV1(request, answer.capabilities);
         return parseFetchV1(await post(session, body, fetchBudget, signal), request);
+      }),
+    filters: (signal) =>
+      withSession(signal, async ({ answer }) => {
+        const fetch = answer.protocolVersion === 2 ? answer.capabilities2["fetch"] : undefined;
+        return typeof fetch === "string" && fetch.split(" ").includes("filter");
       }),
     close() {
       session = undefined;

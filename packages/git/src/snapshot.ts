@@ -1,16 +1,20 @@
-import { TrueUpError, type CallOptions, type Relation, type Revision, type Snapshot } from "@trueup/spec";
+import { TrueUpError, type Snapshot } from "@trueup/spec";
 import { OID } from "./oid.ts";
 import { throwIfAborted } from "./abort.ts";
 import { checkTree } from "./check-tree.ts";
 import { parseCommit, parseTag, type ParsedCommit } from "./object.ts";
 import type { Objects } from "./object-store.ts";
 import type { GitLimits } from "./options.ts";
+import type { ParentsOf } from "./relation.ts";
 import { gitTree, ObjectTreeReader } from "./tree.ts";
 
 /** Opens revisions of one repository whose objects are at hand. Remembers which trees it checked. */
 export interface SnapshotOpener {
   /** Undefined where the commit itself is not at hand. Throws `INVALID`, `LIMIT`, `INCOMPLETE` for a tree that is refused. */
-  open(revision: Revision, options: CallOptions & { readonly relation: Relation }): Promise<Snapshot | undefined>;
+  open(
+    id: string,
+    signal?: AbortSignal,
+  ): Promise<(Pick<Snapshot, "tree"> & Required<Pick<Snapshot, "commit">>) | undefined>;
 }
 
 export function snapshotOpener(
@@ -21,23 +25,23 @@ export function snapshotOpener(
   const checked = new Map<string, { entries: number; depth: number }>();
   let removals = objects.removals;
   return {
-    async open(revision, { relation, signal }) {
+    async open(id, signal) {
       throwIfAborted(signal);
       if (removals !== objects.removals) {
         removals = objects.removals;
         checked.clear();
         reader.clear();
       }
-      const commit = readCommit(objects, revision.id);
-      if (commit === undefined) return undefined;
-      await checkTree(commit.tree, reader, {
+      const found = readCommit(objects, id);
+      if (found === undefined) return undefined;
+      const { tree, ...commit } = found;
+      await checkTree(tree, reader, {
         limits: options.limits,
         complete: options.complete,
         checked,
         ...(signal && { signal }),
       });
-      const { tree, ...rest } = commit;
-      return { tree: gitTree(reader, tree), commit: rest, relation, close: () => {} };
+      return { tree: gitTree(reader, tree), commit };
     },
   };
 }
@@ -59,29 +63,7 @@ export function readCommit(objects: Objects, id: string): ParsedCommit | undefin
   throw new TrueUpError("INVALID", `${id} is a tag of a tag of a tag`);
 }
 
-/** What `revision` is to `previous`, as far as the commits at hand tell. */
-export function relationOf(objects: Objects, revision: string, previous: string | undefined): Relation {
-  if (previous === undefined) return "unknown";
-  if (previous === revision) return "same";
-  const up = reaches(objects, revision, previous);
-  if (up === true) return "forward";
-  const down = reaches(objects, previous, revision);
-  if (down === true) return "older";
-  return up === false && down === false ? "forced" : "unknown";
-}
-
-const MAX_COMMITS = 10_000;
-
-/** Whether `ancestor` is among the ancestors of `from`; undefined where history ends, or grows, before that is known. */
-function reaches(objects: Objects, from: string, ancestor: string): boolean | undefined {
-  const seen = new Set([from]);
-  let complete = true;
-  for (const id of seen) {
-    if (id === ancestor) return true;
-    if (seen.size > MAX_COMMITS) return undefined;
-    const commit = readCommit(objects, id);
-    if (commit === undefined) complete = false;
-    for (const parent of commit?.parents ?? []) seen.add(parent);
-  }
-  return complete ? false : undefined;
+/** The parents of the commits that are at hand. */
+export function parentsAtHand(objects: Objects): ParentsOf {
+  return (id) => (OID.test(id) ? readCommit(objects, id)?.parents : undefined);
 }
