@@ -147,7 +147,7 @@ function planByDiff(
   }
   if (seen.status === "settled") return { action: "update", reason: "changed in Git", after, stamp: "update" };
 
-  const mask = maskFor(application, coveredBy(tracked?.mask, declared.manifest), seen.live);
+  const mask = maskFor(application, coveredBy(tracked?.mask, declared.manifest), seen.live, declared.manifest);
   const patch = diff(project(unmarked(seen.live.manifest), mask) ?? {}, project(after, mask) ?? {});
   if (adopting) return { action: "adopt", reason: "stood there unowned", patch, after, stamp: "adopt" };
   if (patch.length > 0) {
@@ -181,7 +181,7 @@ function describe({ item, seen, keyed, application }: Comparison, planned: Plann
 
   const mask = declared === undefined ? item.tracked?.mask : coveredBy(item.tracked?.mask, declared.manifest);
   const shown = (manifest: Manifest, from: Live): Json | undefined =>
-    project(unmarked(manifest), mask === undefined ? true : maskFor(application, mask, from));
+    project(unmarked(manifest), mask === undefined ? true : maskFor(application, mask, from, declared?.manifest));
   const before = hide(live === undefined ? undefined : shown(live.manifest, live));
   const wanted =
     planned.after ?? (declared === undefined || action === "delete" ? undefined : unmarked(declared.manifest));

@@ -5,6 +5,7 @@ import {
   type Declared,
   type Key,
   type Live,
+  type Manifest,
   type Mask,
   type TargetState,
   type Tracked,
@@ -12,9 +13,10 @@ import {
 import { maskInterner, maskOf, withoutIgnored } from "@trueup/diff";
 import type { Keyed } from "./keyed.ts";
 
-/** What of an object is compared: our mask, less what is ignored and what was yielded. */
-export function maskFor(application: Application, mask: Mask, live: Live): Mask {
-  return withoutIgnored(mask, { rules: application.ignore ?? [], manifest: live.manifest, yielded: live.yielded });
+/** What of an object is compared: our mask, less what is ignored and what was yielded; `declared` where live is compared with it. */
+export function maskFor(application: Application, mask: Mask, live: Live, declared?: Manifest): Mask {
+  const rules = application.ignore ?? [];
+  return withoutIgnored(mask, { rules, manifest: live.manifest, declared, yielded: live.yielded });
 }
 
 /** Masks are shared by shape: ten thousand objects have a handful. It holds none that nobody uses. */
