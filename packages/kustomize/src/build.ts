@@ -74,6 +74,7 @@ async function run(tree: Tree, path: string, options: BuildOptions): Promise<Bui
   fixNameReferences(gathered.config.nameReference)(resources);
   await session.breathe();
   resolveVariables(gathered.variables, gathered.config.varReference, session.warn)(resources);
+  for (const resource of resources.list) checkEnvelope(resource);
   resources.keep((resource) => !isLocal(resource));
   resources.checkUnique();
   if (kustomization.sortOptions !== undefined) sortBy(kustomization.sortOptions)(resources);
@@ -92,6 +93,12 @@ async function run(tree: Tree, path: string, options: BuildOptions): Promise<Bui
   }
   await session.breathe();
   return print(resources.list, session);
+}
+
+/** A patch or a replacement may have taken away what every object has. */
+function checkEnvelope(resource: Resource): void {
+  const missing = resource.kind === "" ? "kind" : resource.name === "" && !resource.kind.endsWith("List") ? "metadata.name" : undefined;
+  if (missing !== undefined) throw new TrueUpError("INVALID", `${resource.origin.file}: missing ${missing} in object`, { origin: originOf(resource) });
 }
 
 /** Not meant for a cluster, whatever it says but `false`. */

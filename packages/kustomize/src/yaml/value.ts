@@ -20,7 +20,7 @@ export function toPlain(node: Node, dialect: Dialect = "v3"): Plain {
 }
 
 function convert(node: Node, dialect: Dialect, top: boolean, inFlow: boolean): Plain {
-  if (node.kind === "scalar") return isLostNull(node, dialect, inFlow) ? "" : scalarValue(node, dialect);
+  if (node.kind === "scalar") return isQuotedInFlow(node, dialect, inFlow) ? node.value : scalarValue(node, dialect);
   const flow = inFlow || (node.style & FLOW) !== 0;
   if (node.kind === "list") return node.content.map((item) => convert(item, dialect, false, flow));
   const { content } = node;
@@ -36,14 +36,14 @@ function convert(node: Node, dialect: Dialect, top: boolean, inFlow: boolean): P
   return object;
 }
 
-/** go-yaml v3 writes an empty null as `''` where it stands between brackets, and reads text. */
-const isLostNull = ({ value, style }: Node, dialect: Dialect, inFlow: boolean): boolean =>
-  inFlow && dialect === "v3" && value === "" && (style & TAGGED) === 0;
+/** What go-yaml v3 quotes between brackets it reads as text: an empty null, and a time of day. */
+const isQuotedInFlow = ({ value, style }: Node, dialect: Dialect, inFlow: boolean): boolean =>
+  inFlow && dialect === "v3" && (value === "" || value.includes(":")) && (style & TAGGED) === 0;
 
 function keyName(key: Node, dialect: Dialect, top: boolean): string {
   if (key.kind !== "scalar") throw new Unreadable("a key must be a scalar");
   // The usual key, in one comparison.
-  if (key.tag === STR && (key.style & TAGGED) === 0) return key.value;
+  if (dialect === "v3" && key.tag === STR) return key.value;
   const value = scalarValue(key, dialect);
   if (typeof value === "string") return value;
   if (dialect === "v2") {
@@ -59,16 +59,20 @@ function keyName(key: Node, dialect: Dialect, top: boolean): string {
 /** The value of a scalar after a round trip through the text that its tag and quotes give. */
 export function scalarValue(node: Node, dialect: Dialect = "v3"): Value {
   const { value, style } = node;
+  if (dialect === "v2") return v2Value(node);
   let { tag } = node;
   if (tag === STR) return value;
-  const quoted = (style & QUOTED) !== 0;
-  if (tag !== "" && (style & TAGGED) === 0) {
-    const resolved = resolve(value, dialect);
-    // Read by v3 rules, but wanted by v2's: what the text is decides.
-    if (resolved.tag === tag || dialect === "v2") tag = "";
-  }
-  if (tag === "") return quoted || value.includes("\n") ? value : check(resolve(value, dialect).value);
-  return explicit(tag, value, dialect);
+  if (tag !== "" && (style & TAGGED) === 0 && resolve(value, "v3").tag === tag) tag = "";
+  if (tag !== "") return explicit(tag, value, dialect);
+  return (style & QUOTED) !== 0 || value.includes("\n") ? value : check(resolve(value, "v3").value);
+}
+
+/** As the other library reads the text: the tag that was found by v3's rules does not count, and times stay text. */
+function v2Value({ tag, value, style }: Node): Value {
+  if ((style & TAGGED) !== 0) return tag === TIMESTAMP ? value : explicit(tag, value, "v2");
+  if ((style & QUOTED) !== 0) return value;
+  const resolved = resolve(value, "v2");
+  return resolved.tag === TIMESTAMP ? value : check(resolved.value);
 }
 
 function explicit(tag: string, text: string, dialect: Dialect): Value {
