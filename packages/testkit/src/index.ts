@@ -30,3 +30,5 @@ export { memoryTree } from "./memory-tree.ts";
 export type { MemorySource, MemorySourceOptions, SourceFileMap } from "./memory-source.ts";
 export { targetCases } from "./target-cases.ts";
 export type { TargetAbilities, TargetHarness, TargetPlace } from "./target-harness.ts";
+export { rendererCases } from "./renderer-cases.ts";
+export type { RendererHarness } from "./renderer-cases.ts";

@@ -72,7 +72,12 @@ it.each<[string, JsonObject, JsonObject, string[]]>([
     ["/a: must match exactly one of the forms that the schema allows, matches several"],
   ],
   ["what may not be", { properties: { a: { not: { type: "string" } } } }, { a: "x" }, ["/a: must NOT be valid"]],
-  ["a condition", { if: { required: ["a"] }, then: { required: ["b"] } }, { a: 1 }, ["/b: is missing"]],
+  [
+    "a condition",
+    JSON.parse('{"if": {"required": ["a"]}, "then": {"required": ["b"]}}') as JsonObject,
+    { a: 1 },
+    ["/b: is missing"],
+  ],
   [
     "items of a list that repeat",
     { properties: { a: { uniqueBy: [] } } },
