@@ -13,7 +13,7 @@ export { mergeMasks, sameMask, subtractMask } from "./mask-algebra.ts";
 export { omit } from "./omit.ts";
 export { applyPatch } from "./patch.ts";
 export { project, projectDigest } from "./project.ts";
-export type { DigestOptions } from "./project.ts";
+export type { DigestOptions, ProjectOptions } from "./project.ts";
 export { redact, redactPatch } from "./redact.ts";
 export type { RedactOptions } from "./redact.ts";
 export { selects } from "./select.ts";

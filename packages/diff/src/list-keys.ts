@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject, type MaskItem } from "@trueup/spec";
+import { isObject, type Json, type MaskItem } from "@trueup/spec";
 import { fieldOf } from "./equal.ts";
 
 /**
@@ -68,9 +68,9 @@ export function keyOfItem(item: Json, fields: readonly string[]): MaskItem["key"
   return Object.fromEntries(fields.map((field) => [field, keyField(item, field) ?? null]));
 }
 
-/** Finds the items that bear a key. Indexes the list once for each set of key fields: both sides may be long. */
-export function itemFinder(list: readonly Json[]): (key: MaskItem["key"]) => readonly JsonObject[] {
-  const indexes = new Map<string, Map<string, JsonObject[]>>();
+/** Finds the indexes of items that bear a key. Indexes the list once for each set of key fields: both sides may be long. */
+export function itemFinder(list: readonly Json[]): (key: MaskItem["key"]) => readonly number[] {
+  const indexes = new Map<string, Map<string, number[]>>();
   return (key) => {
     const fields = Object.keys(key);
     const id = JSON.stringify(fields);
@@ -80,14 +80,14 @@ export function itemFinder(list: readonly Json[]): (key: MaskItem["key"]) => rea
   };
 }
 
-function indexBy(list: readonly Json[], fields: readonly string[]): Map<string, JsonObject[]> {
-  const index = new Map<string, JsonObject[]>();
-  for (const item of list) {
+function indexBy(list: readonly Json[], fields: readonly string[]): Map<string, number[]> {
+  const index = new Map<string, number[]>();
+  for (const [i, item] of list.entries()) {
     const text = itemKey(item, fields);
-    if (text === undefined || !isObject(item)) continue;
+    if (text === undefined) continue;
     const same = index.get(text);
-    if (same === undefined) index.set(text, [item]);
-    else same.push(item);
+    if (same === undefined) index.set(text, [i]);
+    else same.push(i);
   }
   return index;
 }

@@ -112,10 +112,13 @@ export function mapMask(mask: MaskParts, values: readonly Json[], visitor: MaskV
     changed ||= left !== mine;
     if (left !== undefined) fields.push([name, left]);
   }
-  const find = values.filter(isList).map(itemFinder);
+  const find = values.filter(isList).map((list) => {
+    const indexes = itemFinder(list);
+    return (item: MaskItem): Json[] => indexes(item.key).map((i) => list[i] ?? null);
+  });
   const items: MaskItem[] = [];
   for (const item of mask.items ?? []) {
-    const left = visitor.item(item, () => find.flatMap((find) => find(item.key)));
+    const left = visitor.item(item, () => find.flatMap((find) => find(item)));
     changed ||= left !== item.mask;
     if (left !== undefined) items.push({ ...item, mask: left });
   }

@@ -32,12 +32,12 @@ function withoutItems(
   depth: number,
 ): Json | undefined {
   const find = itemFinder(list);
-  const covered = new Map<Json, MaskItem>();
-  for (const item of items) for (const found of find(item.key)) covered.set(found, item);
+  const covered = new Map<number, MaskItem>();
+  for (const item of items) for (const i of find(item.key)) covered.set(i, item);
   const left: Json[] = [];
-  for (const value of list) {
+  for (const [i, value] of list.entries()) {
     if (members.some((member) => equal(member, value))) continue;
-    const item = covered.get(value);
+    const item = covered.get(i);
     const rest = item === undefined ? value : without(value, item.mask, new Set(Object.keys(item.key)), depth + 1);
     if (rest !== undefined) left.push(rest);
   }

@@ -65,6 +65,21 @@ describe("project", () => {
       { items: [{ key: { port: 53, protocol: "TCP" }, mask: { fields: { protocol: true } } }] },
       [{ port: 53, protocol: "TCP" }],
     ],
+    [
+      "an item that is found by two keys, once",
+      [
+        { id: 1, name: "a", v: 1, w: { x: 1, y: 2, z: 3 }, u: 1 },
+        { id: 2, name: "b" },
+      ],
+      {
+        items: [
+          { key: { name: "a" }, mask: { fields: { w: { fields: { x: true } } } } },
+          { key: { id: 2 }, mask: { fields: {} } },
+          { key: { id: 1 }, mask: { fields: { v: true, w: { fields: { y: true } } } } },
+        ],
+      },
+      [{ name: "a", id: 1, w: { x: 1, y: 2 }, v: 1 }, { id: 2 }],
+    ],
     ["no item of ours", [{ name: "x" }], { items: [{ key: { name: "a" }, mask: true }] }, undefined],
     ["members in the mask's order", ["z", "b", "a"], { members: ["a", "b", "c"] }, ["a", "b"]],
     ["members that are no strings", [[1], null], { members: [null, [1]] }, [null, [1]]],
@@ -83,6 +98,28 @@ describe("project", () => {
   ])("%s", (_name, value, mask, expected) => {
     expect(project(value, mask)).toStrictEqual(expected);
     expect(project(project(value, mask), mask)).toStrictEqual(expected);
+  });
+
+  it("keeps the order of items and members where it is asked to", () => {
+    const value = { list: [{ name: "b", l: ["y", "x"] }, { name: "z" }, { name: "a" }], set: ["c", "d", "b", "a"] };
+    const mask: Mask = {
+      fields: {
+        list: {
+          items: [
+            { key: { name: "a" }, mask: { fields: {} } },
+            { key: { name: "b" }, mask: { fields: { l: { members: ["x", "y"] } } } },
+          ],
+        },
+        set: { members: ["a", "b", "c"] },
+      },
+    };
+    expect(project(value, mask, { keepOrder: true })).toStrictEqual({
+      list: [{ name: "b", l: ["y", "x"] }, { name: "a" }],
+      set: ["c", "b", "a"],
+    });
+    const inMaskOrder = { list: [{ name: "a" }, { name: "b", l: ["x", "y"] }], set: ["a", "b", "c"] };
+    expect(project(value, mask)).toStrictEqual(inMaskOrder);
+    expect(project(value, mask, { keepOrder: false })).toStrictEqual(inMaskOrder);
   });
 
   it("finds items in long lists at once", () => {
