@@ -1,4 +1,5 @@
 import {
+  COLLECTION_STYLE,
   EVENT_ID,
   getScalarValue,
   parseEvents,
@@ -136,7 +137,7 @@ class Composer {
           isMap ? "map" : "list",
           explicit ? tag : isMap ? MAP : SEQ,
           "",
-          explicit ? TAGGED : 0,
+          (explicit ? TAGGED : 0) | (event.style === COLLECTION_STYLE.FLOW ? FLOW : 0),
           [],
         );
         while ((this.#events[this.#next] as Event).type !== EVENT_ID.POP) {
