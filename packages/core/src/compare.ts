@@ -153,6 +153,11 @@ function planByDiff(
   if (patch.length > 0) {
     return { action: "update", reason: inGit ? "changed in Git" : "changed by hand", patch, after, stamp: "update" };
   }
+  // Identity, and so in no mask; but what is declared at another version is to stand at that one.
+  const [from, to] = [seen.live.manifest.apiVersion, declared.manifest.apiVersion];
+  if (inGit && from !== to) {
+    return { action: "update", reason: `changed in Git: ${from} is now ${to}`, patch, after, stamp: "version" };
+  }
   if (target.target.ownerOf !== undefined && target.target.ownerOf(seen.live, key) === undefined) {
     return { action: "update", reason: "its owner mark was removed", patch, after, stamp: "mark" };
   }

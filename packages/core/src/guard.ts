@@ -3,6 +3,7 @@ import {
   TrueUpError,
   toTrueUpError,
   type CallContext,
+  type Capabilities,
   type Item,
   type Key,
   type Observed,
@@ -32,6 +33,8 @@ export interface GuardedTarget {
   apply(item: Item, planned: Planned, seen: Observed, context: WriteContext): Promise<Applied>;
   delete(tracked: Tracked, seen: Observed, context: WriteContext): Promise<Deleted>;
   identity(signal?: AbortSignal): Promise<string>;
+  /** Undefined where the target does not say. */
+  capabilities(signal?: AbortSignal): Promise<Capabilities | undefined>;
 }
 
 export function guardTarget(name: string, target: Target, timeoutMs: number): GuardedTarget {
@@ -104,6 +107,14 @@ export function guardTarget(name: string, target: Target, timeoutMs: number): Gu
       const identity: unknown = await call(() => target.identity!(), limits("identity", signal));
       if (typeof identity !== "string" || identity === "") throw garbage("identity", identity);
       return identity;
+    },
+    async capabilities(signal) {
+      if (target.capabilities === undefined) return undefined;
+      const capabilities: unknown = await call(() => target.capabilities!(), limits("capabilities", signal));
+      if (!isObject(capabilities) || !Array.isArray(capabilities["apiVersions"])) {
+        throw garbage("capabilities", capabilities);
+      }
+      return capabilities as unknown as Capabilities;
     },
   };
 }

@@ -51,7 +51,7 @@ async function otherTree(engine: Engine, name: string) {
 }
 
 async function capabilitiesOf(engine: Engine, name: string) {
-  const capabilities = await engine.targets[name]?.capabilities?.();
+  const capabilities = await engine.guarded.get(engine.targets[name]?.name ?? name)?.capabilities();
   if (capabilities !== undefined) return capabilities;
   throw new TrueUpError("UNSUPPORTED", `the target ${name} does not say what it can do`);
 }

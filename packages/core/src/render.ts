@@ -7,7 +7,6 @@ import {
   keyOf,
   refOf,
   TARGET,
-  toTrueUpError,
   TrueUpError,
   type Application,
   type Capabilities,
@@ -192,7 +191,7 @@ export const capabilitiesDigest = ({ apiVersions, version }: Capabilities): stri
 export const lookupDigest = (found: Manifest | undefined): string => (found === undefined ? "absent" : digestOf(found));
 
 async function route(options: RenderOptions, declared: readonly Declared[]): Promise<ReadonlyMap<Key, Declared>> {
-  const { application, targets } = options;
+  const { application, targets, signal, timeoutMs = 120_000 } = options;
   const errors: TrueUpError[] = [];
   const byTarget = new Map<string, Declared[]>();
   for (const object of declared) {
@@ -214,9 +213,11 @@ async function route(options: RenderOptions, declared: readonly Declared[]): Pro
   for (const [routed, list] of byTarget) {
     const { [routed]: to } = targets;
     const target = to?.name ?? routed;
-    const refs = await to?.identify?.(list).catch((error: unknown) => {
-      throw toTrueUpError(error, "UNAVAILABLE");
-    });
+    const identify = to?.identify?.bind(to);
+    const refs =
+      identify === undefined
+        ? undefined
+        : await call(() => identify(list), { what: `${target}.identify`, timeoutMs, signal, code: "UNAVAILABLE" });
     for (const [index, object] of list.entries()) {
       const ref = refs?.[index];
       const placed = ref === undefined ? object : inNamespace(object, ref.namespace === "" ? undefined : ref.namespace);

@@ -90,7 +90,7 @@ async function inputStands(engine: Engine, runtime: Runtime, input: Input): Prom
       }
     }
     case "capabilities": {
-      const capabilities = await engine.targets[input.target]?.capabilities?.();
+      const capabilities = await engine.guarded.get(engine.targets[input.target]?.name ?? input.target)?.capabilities();
       return capabilities !== undefined && capabilitiesDigest(capabilities) === input.digest;
     }
     case "lookup":
