@@ -26,7 +26,11 @@ const RETRY_MS = 1000;
  * heap, events within 1 ms. `fs.watch` with `recursive` goes blind to a file once it was renamed over, @parcel/watcher waits 50 ms and
  * missed new folders, chokidar holds 97 MB and waits 100 ms for removals (README).
  */
-export async function watchTree(directory: string, listener: TreeListener): Promise<TreeWatch> {
+export async function watchTree(
+  directory: string,
+  listener: TreeListener,
+  { queueLength = systemQueueLength() }: { readonly queueLength?: number } = {},
+): Promise<TreeWatch> {
   const root = await realpath(directory);
   const watched = new Map<RelativePath, { readonly watcher: FSWatcher; readonly inode: number }>();
   let pending = new Set<RelativePath>();
@@ -35,7 +39,7 @@ export async function watchTree(directory: string, listener: TreeListener): Prom
   let working: Promise<void> = Promise.resolve();
   let blind = false;
   let closed = false;
-  const countEvent = burstCounter(queueLength(), () => lose(new Error("more events than the system's queue holds")));
+  const countEvent = burstCounter(queueLength, () => lose(new Error("more events than the system's queue holds")));
 
   /** Watches a folder and those in it, and adds their files. Watched first, listed then: nothing comes in between. */
   async function add(folder: RelativePath, files: Set<RelativePath>): Promise<void> {
@@ -157,7 +161,7 @@ function burstCounter(limit: number, overflow: () => void): () => void {
   };
 }
 
-function queueLength(): number {
+function systemQueueLength(): number {
   try {
     return Number(readFileSync("/proc/sys/fs/inotify/max_queued_events", "utf8")) || 16_384;
   } catch {
