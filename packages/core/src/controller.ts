@@ -21,7 +21,7 @@ import { observedHealth } from "./health.ts";
 import { liveChanges, type LiveChanges } from "./live-changes.ts";
 import { logEvents } from "./log.ts";
 import { memoryQueue } from "./memory-queue.ts";
-import { callContext } from "./plan.ts";
+import { observeItems } from "./plan.ts";
 import { planRun } from "./plan-run.ts";
 import { createPolls, type Polls } from "./polls.ts";
 import { renderRun } from "./render-run.ts";
@@ -421,29 +421,23 @@ export function createController<S extends string, R extends string = never, T e
 }
 
 async function observeHealth(engine: Engine, runtime: Runtime, keys: readonly Key[], signal: AbortSignal | undefined) {
-  const byTarget = Map.groupBy(keys, (key) => targetOf(key));
+  const items = keys.map((key) => {
+    const tracked = runtime.record?.inventory.get(key);
+    return tracked === undefined ? { key } : { key, tracked };
+  });
+  const options = {
+    application: runtime.application,
+    owner: { installation: engine.installation, application: runtime.application.name },
+    keyed: engine.keyed,
+    targets: engine.guarded,
+    targetNames: (routed: string) => engine.targets[routed]?.name,
+    ...(signal && { signal }),
+  };
   const found = new Map<Key, ReturnType<typeof observedHealth>>();
-  for (const [name, list] of byTarget) {
-    const target = engine.guarded.get(name);
-    if (target === undefined) continue;
-    const items = list.map((key) => {
-      const tracked = runtime.record?.inventory.get(key);
-      return tracked === undefined ? { key } : { key, tracked };
-    });
-    const context = callContext(
-      {
-        application: runtime.application,
-        owner: { installation: engine.installation, application: runtime.application.name },
-        keyed: engine.keyed,
-        targetNames: (routed) => engine.targets[routed]?.name,
-        ...(signal && { signal }),
-      },
-      list[0] as Key,
-    );
-    const judge = target.target.health?.bind(target.target);
-    for (const [key, observed] of await target.observe(items, context)) {
-      found.set(key, observedHealth(observed, judge === undefined ? undefined : ({ live }) => judge(live)));
-    }
+  for (const [key, observed] of await observeItems(options, items)) {
+    const target = engine.guarded.get(targetOf(key))?.target;
+    const judge = target?.health?.bind(target);
+    found.set(key, observedHealth(observed, judge === undefined ? undefined : ({ live }) => judge(live)));
   }
   return found;
 }

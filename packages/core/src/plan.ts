@@ -74,7 +74,10 @@ export interface Planning {
 /** Step 3: desired and live become one value. Writes nothing. */
 export async function plan(options: PlanOptions): Promise<Planning> {
   const items = itemsOf(options);
-  const seen = await observe(options, items);
+  const seen = await observeItems(
+    options,
+    [...items.values()].filter((item) => !isSettled(options, item)),
+  );
   const verdicts = await judge(options, items, seen);
   return summarize(options, verdicts, items.size);
 }
@@ -97,11 +100,14 @@ function isSettled({ settled, keyed }: PlanOptions, { key, declared, tracked }: 
   return tracked.applied === keyed.declared(declared) && settled(key);
 }
 
-async function observe(options: PlanOptions, items: ReadonlyMap<Key, Item>): Promise<Map<Key, Observed>> {
+/** Reads objects, in one call what is of one target and read with the same rights. Answers for every item. */
+export async function observeItems(
+  options: Pick<PlanOptions, "application" | "owner" | "keyed" | "targets" | "targetNames" | "signal">,
+  items: readonly Item[],
+): Promise<Map<Key, Observed>> {
   const groups = new Map<string, { target: GuardedTarget; items: Item[]; context: ReturnType<typeof callContext> }>();
   const seen = new Map<Key, Observed>();
-  for (const item of items.values()) {
-    if (isSettled(options, item)) continue;
+  for (const item of items) {
     const context = callContext(options, item.key);
     const name = targetOf(item.key);
     const target = options.targets.get(name);
