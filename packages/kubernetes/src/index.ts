@@ -1,1 +1,12 @@
-export {};
+export { kubernetes } from "./kubernetes.ts";
+export type { KubernetesTarget } from "./kubernetes.ts";
+export type { KubernetesOptions, Propagation } from "./target/options.ts";
+export { APPLY, CONFLICTS, PROPAGATION } from "./target/annotations.ts";
+export type { ApplyPolicy } from "./target/annotations.ts";
+export type { Connection, TlsOptions } from "./connect/connection.ts";
+export type { KubeconfigOptions } from "./connect/kubeconfig.ts";
+export { connectByKubeconfig } from "./connect/kubeconfig.ts";
+export type { Fetch, FetchInit, FetchResponse } from "./connect/fetch.ts";
+export { healthOf } from "./health/health.ts";
+export type { Dialect } from "./health/health.ts";
+export type { HealthCheck } from "./health/check.ts";

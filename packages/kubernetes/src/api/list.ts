@@ -6,6 +6,7 @@ import { apiVersionOf, collectionPath } from "./path.ts";
 export interface ListOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;
+  readonly fieldSelector?: string;
   /** Names, labels and annotations only. */
   readonly metadataOnly?: boolean;
   readonly as?: Impersonation | undefined;
@@ -20,32 +21,38 @@ interface List {
 const PAGE = 500;
 const METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
-/**
- * Every object of a collection, page by page, whole or not at all: a page that fails, or a token that expired on the
- * way, throws (`INCOMPLETE` for the latter), and nothing may be concluded from the pages before it.
- */
-export async function listAll(
+/** One page after the other. Throws where one fails, `INCOMPLETE` where the token expired on the way. */
+export async function* listPages(
   client: Client,
   resource: Resource,
   options: ListOptions,
-): Promise<{ readonly items: readonly Manifest[]; readonly version: string }> {
-  const items: Manifest[] = [];
+): AsyncGenerator<{ readonly items: readonly Manifest[]; readonly version: string }> {
   const apiVersion = apiVersionOf(resource);
   let token: string | undefined;
-  let version = "";
   do {
     const { body } = await client.request<List>({
       path: collectionPath(resource, options.namespace),
-      query: { limit: PAGE, labelSelector: options.labelSelector, continue: token },
+      query: {
+        limit: PAGE,
+        labelSelector: options.labelSelector,
+        fieldSelector: options.fieldSelector,
+        continue: token,
+      },
       what: `list ${resource.plural}${options.namespace ? ` in ${options.namespace}` : ""}`,
       as: options.as,
       signal: options.signal,
       ...(options.metadataOnly && { accept: METADATA_LIST }),
     });
     // The items of a list do not say what they are.
-    for (const item of body.items ?? []) items.push({ ...item, apiVersion, kind: resource.kind });
-    version = body.metadata.resourceVersion ?? version;
+    const items = (body.items ?? []).map((item) => ({ ...item, apiVersion, kind: resource.kind }));
+    yield { items, version: body.metadata.resourceVersion ?? "" };
     token = body.metadata.continue || undefined;
   } while (token !== undefined);
-  return { items, version };
+}
+
+/** Every object of a collection, whole or not at all: nothing may be concluded from the pages before one that failed. */
+export async function listAll(client: Client, resource: Resource, options: ListOptions): Promise<readonly Manifest[]> {
+  const all: Manifest[] = [];
+  for await (const { items } of listPages(client, resource, options)) all.push(...items);
+  return all;
 }

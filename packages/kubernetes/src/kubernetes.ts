@@ -1,0 +1,95 @@
+import { ownerOfManifest, toTrueUpError, type Target } from "@trueup/spec";
+import { createClient, type Client } from "./api/client.ts";
+import { discovery } from "./api/discovery.ts";
+import type { Connection } from "./connect/connection.ts";
+import { http2Fetch, type Http2 } from "./connect/http2.ts";
+import { connectByKubeconfig } from "./connect/kubeconfig.ts";
+import { healthOf } from "./health/health.ts";
+import { order } from "./order/order.ts";
+import { capabilitiesOf, identityOf } from "./target/identity.ts";
+import { identify } from "./target/identify.ts";
+import { observe } from "./target/observe.ts";
+import { checkOptions, managersToMigrate, type KubernetesOptions, type Settings } from "./target/options.ts";
+import { owned } from "./target/owned.ts";
+import { plan } from "./target/plan.ts";
+import type { System } from "./target/system.ts";
+import { watchCache } from "./watch/cache.ts";
+import { apply } from "./write/apply.ts";
+import { remove } from "./write/remove.ts";
+
+/** The rest of the `Target` methods are always there. */
+export type KubernetesTarget = Target & Required<Omit<Target, "sealed" | "explain">>;
+
+/**
+ * A Kubernetes cluster as a live system. Connects when it is first used. Throws `INVALID` for a wrong option; what is
+ * wrong with a kubeconfig comes with the first call.
+ */
+export function kubernetes(options: KubernetesOptions = {}): KubernetesTarget {
+  checkOptions(options);
+  const { name = "kubernetes" } = options;
+  let http2: Http2 | undefined;
+  let opened: Promise<System> | undefined;
+  let closed = false;
+
+  async function open(): Promise<System> {
+    const connection = options.connection ?? (await connectByKubeconfig(options));
+    http2 = options.fetch === undefined ? http2Fetch(connection) : undefined;
+    if (closed) http2?.close();
+    const client = createClient({
+      connection,
+      fetch: options.fetch ?? (http2 as Http2).fetch,
+      ...(options.userAgent !== undefined && { userAgent: options.userAgent }),
+      ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
+    });
+    return systemOf(options, connection, client);
+  }
+  const system = async (): Promise<System> => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw toTrueUpError(error);
+    });
+    return await opened;
+  };
+
+  return {
+    name,
+    observe: async (items, context) => {
+      context.signal?.throwIfAborted();
+      return items.length === 0 ? new Map() : await observe(await system(), items, context);
+    },
+    apply: async (item, planned, seen, context) => await apply(await system(), item, planned, seen, context),
+    delete: async (tracked, seen, context) => await remove(await system(), tracked, seen, context),
+    plan: async (item, seen, context) => await plan(await system(), item, seen, context),
+    identify: async (objects) => await identify(await system(), objects),
+    order,
+    health: (live) => healthOf(live, options.health),
+    watch: async (scope, listener) => await (await system()).cache.start(scope, listener),
+    owned: async (owner, context) => await owned(await system(), owner, context),
+    ownerOf: ({ manifest }, key) => ownerOfManifest(manifest, key),
+    identity: async () => await identityOf(await system()),
+    capabilities: async () => await capabilitiesOf(await system()),
+    async close() {
+      closed = true;
+      await (await opened?.catch(() => undefined))?.cache.close();
+      http2?.close();
+    },
+  };
+}
+
+function systemOf(options: KubernetesOptions, connection: Connection, client: Client): System {
+  const settings: Settings = {
+    name: options.name ?? "kubernetes",
+    namespace: options.namespace ?? connection.namespace ?? "default",
+    allow: options.allow,
+    namespaces: options.namespaces,
+    fieldManager: options.fieldManager ?? "trueup",
+    managers: managersToMigrate(options),
+    conflicts: options.conflicts ?? "force",
+    propagation: options.propagation ?? "background",
+    identity: options.identity,
+    silenceMs: options.silenceMs ?? 90_000,
+    health: (live) => healthOf(live, options.health),
+    logger: options.logger,
+  };
+  return { settings, client, discovery: discovery(client), cache: watchCache(client, settings), crdWrites: new Map() };
+}

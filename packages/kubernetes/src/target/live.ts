@@ -1,0 +1,60 @@
+import { isObject, type Json, type JsonObject, type Live, type Manifest, type Mask } from "@trueup/spec";
+import { maskFromFieldsV1, mergeMasks } from "@trueup/diff";
+
+/** One entry of `metadata.managedFields`. */
+export interface ManagedFields {
+  readonly manager?: string;
+  readonly operation?: "Apply" | "Update";
+  readonly apiVersion?: string;
+  readonly subresource?: string;
+  readonly fieldsV1?: JsonObject;
+  readonly [field: string]: Json | undefined;
+}
+
+export function managedFieldsOf(manifest: Manifest): readonly ManagedFields[] {
+  const entries = manifest.metadata["managedFields"];
+  return Array.isArray(entries) ? (entries as readonly Json[]).filter((entry) => isObject(entry)) : [];
+}
+
+/** What we own of it: our own entry. Undefined where we have none: somebody cleared it, or it was never ours. */
+export function maskOfOurs(manifest: Manifest, fieldManager: string): Mask | undefined {
+  const ours = managedFieldsOf(manifest).find(
+    (entry) => entry.manager === fieldManager && entry.operation === "Apply" && !entry.subresource,
+  );
+  return ours?.fieldsV1 === undefined ? undefined : maskFromFieldsV1(ours.fieldsV1);
+}
+
+/** What was written through a subresource other than status, `/scale` above all: an autoscaler at work. */
+export function yieldedOf(manifest: Manifest): Mask | undefined {
+  let yielded: Mask | undefined;
+  for (const { subresource, fieldsV1 } of managedFieldsOf(manifest)) {
+    if (!subresource || subresource === "status" || fieldsV1 === undefined) continue;
+    const mask = maskFromFieldsV1(fieldsV1);
+    yielded = yielded === undefined ? mask : mergeMasks(yielded, mask);
+  }
+  return yielded;
+}
+
+export function liveOf(manifest: Manifest): Live {
+  const { uid, resourceVersion } = manifest.metadata;
+  const yielded = yieldedOf(manifest);
+  return {
+    manifest,
+    ...(typeof uid === "string" && { uid }),
+    ...(typeof resourceVersion === "string" && { version: resourceVersion }),
+    ...(yielded !== undefined && { yielded }),
+  };
+}
+
+export const isTerminating = ({ metadata }: Manifest): boolean => typeof metadata["deletionTimestamp"] === "string";
+
+export function finalizersOf({ metadata }: Manifest): readonly string[] {
+  const { finalizers } = metadata;
+  return Array.isArray(finalizers) ? (finalizers as readonly Json[]).filter((name) => typeof name === "string") : [];
+}
+
+/** Whether `a` was written after `b`; versions that are no numbers cannot be compared. */
+export function isNewer(a: string, b: string): boolean {
+  const [x, y] = [Number(a), Number(b)];
+  return Number.isFinite(x) && Number.isFinite(y) ? x > y : a !== b;
+}

@@ -1,0 +1,91 @@
+import { isTrueUpError, parseKey, type Impersonation, type Key, type Live, type Manifest } from "@trueup/spec";
+import type { Resource } from "../api/discovery.ts";
+import { listAll } from "../api/list.ts";
+import { objectPath } from "../api/path.ts";
+import { liveOf } from "./live.ts";
+import { isSecret, whatOf, type System } from "./system.ts";
+
+/** With whose rights, and until when. */
+export interface Caller {
+  readonly as?: Impersonation | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Up to so many objects of a namespace are read one by one; more by one list of names. */
+const ONE_BY_ONE = 4;
+
+/** The object as it stands now; undefined where there is none. */
+export async function readOne(
+  { client }: System,
+  resource: Resource,
+  key: Key,
+  { as, signal }: Caller,
+): Promise<Live | undefined> {
+  try {
+    const { body } = await client.request<Manifest>({
+      path: objectPath(resource, parseKey(key)),
+      what: whatOf("read", key),
+      key,
+      secret: isSecret(key),
+      as,
+      signal,
+    });
+    return liveOf(body);
+  } catch (error) {
+    if (isTrueUpError(error) && error.code === "NOT_FOUND") return undefined;
+    // Rights to `list` alone, which is how a role for server-side apply may be written.
+    if (isTrueUpError(error) && error.code === "FORBIDDEN")
+      return await readByList(client, resource, key, { as, signal });
+    throw error;
+  }
+}
+
+async function readByList(
+  client: System["client"],
+  resource: Resource,
+  key: Key,
+  options: Caller,
+): Promise<Live | undefined> {
+  const { namespace, name } = parseKey(key);
+  const found = await listAll(client, resource, { ...options, namespace, fieldSelector: `metadata.name=${name}` });
+  return found[0] === undefined ? undefined : liveOf(found[0]);
+}
+
+/**
+ * What stands at these identities, whoever made it; a key that is not in the answer is absent. Few are read one by one.
+ * Of many the names are listed first, since on a first sync none is there; those that are, one by one or in one list.
+ */
+export async function readMany(
+  system: System,
+  resource: Resource,
+  namespace: string,
+  keys: readonly Key[],
+  context: Caller,
+): Promise<ReadonlyMap<Key, Live>> {
+  const found = new Map<Key, Live>();
+  const read = async (some: Iterable<Key>): Promise<void> => {
+    await Promise.all(
+      Array.from(some, async (key) => {
+        const live = await readOne(system, resource, key, context);
+        if (live !== undefined) found.set(key, live);
+      }),
+    );
+  };
+  if (keys.length <= ONE_BY_ONE) {
+    await read(keys);
+    return found;
+  }
+  const byName = new Map(keys.map((key) => [parseKey(key).name, key]));
+  const { as, signal } = context;
+  const names = await listAll(system.client, resource, { namespace, metadataOnly: true, as, signal });
+  const standing = names.flatMap(({ metadata }) => byName.get(metadata.name) ?? []);
+  if (standing.length <= ONE_BY_ONE * 4) {
+    await read(standing);
+    return found;
+  }
+  for (const manifest of await listAll(system.client, resource, { namespace, as, signal })) {
+    const key = byName.get(manifest.metadata.name);
+    if (key !== undefined) found.set(key, liveOf(manifest));
+  }
+  return found;
+}

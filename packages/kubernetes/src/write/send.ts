@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  formatKey,
+  parseKey,
+  TrueUpError,
+  type Finding,
+  type Key,
+  type Live,
+  type Manifest,
+  type Mask,
+} from "@trueup/spec";
+import { omit } from "@trueup/diff";
+import { failureIn, managersOf, type ManagerConflict } from "../api/failure.ts";
+import type { Resource } from "../api/discovery.ts";
+import { objectPath } from "../api/path.ts";
+import { liveOf } from "../target/live.ts";
+import { readOne, type Caller } from "../target/read.ts";
+import { isSecret, whatOf, type System } from "../target/system.ts";
+import { migrate } from "./migrate.ts";
+
+export interface Sending extends Caller {
+  readonly key: Key;
+  readonly resource: Resource;
+  readonly body: Manifest;
+  readonly conflicts: "force" | "fail";
+  /** Whether earlier managers' fields are taken over first. */
+  readonly takeOver: boolean;
+  /** What was ours already. */
+  readonly ours?: Mask | undefined;
+  readonly dryRun?: boolean;
+}
+
+export interface Sent {
+  readonly live: Live;
+  /** 201: it was not there before. */
+  readonly created: boolean;
+  /** Conflicts that were seen, and forced or yielded to; what the server advised. */
+  readonly notes: readonly Finding[];
+}
+
+/** One server-side apply. Throws what the server answered; a conflict of managers as it is. */
+export async function patch(
+  { client, settings }: System,
+  { key, resource, body, dryRun, as, signal }: Omit<Sending, "conflicts" | "takeOver">,
+  force: boolean,
+): Promise<Sent> {
+  const {
+    status,
+    body: stored,
+    warnings,
+  } = await client.request<Manifest>({
+    method: "PATCH",
+    path: objectPath(resource, parseKey(key)),
+    query: {
+      fieldManager: settings.fieldManager,
+      fieldValidation: "Strict",
+      force,
+      dryRun: dryRun ? "All" : undefined,
+    },
+    contentType: "application/apply-patch+yaml",
+    body,
+    what: whatOf(dryRun ? "dry run of" : "apply", key),
+    key,
+    secret: isSecret(key),
+    as,
+    signal,
+  });
+  const notes = warnings.map((message): Finding => ({ severity: "warning", rule: settings.name, message }));
+  return { live: liveOf(stored), created: status === 201, notes };
+}
+
+/**
+ * Applies without force first. Where other managers hold fields of ours: what was written through a subresource is left
+ * to its writer, what earlier tools wrote is taken over, and the rest is forced where the policy says so, with a note
+ * that names manager and field.
+ */
+export async function send(system: System, sending: Sending): Promise<Sent> {
+  let conflicts: readonly ManagerConflict[];
+  try {
+    return await patchNewKind(system, sending, false);
+  } catch (error) {
+    conflicts = managersOf(failureIn(error) ?? { causes: [] });
+    if (conflicts.length === 0) throw error;
+  }
+  const { key, resource } = sending;
+  const notes: Finding[] = [];
+  const note = (message: string): void => void notes.push({ severity: "warning", rule: system.settings.name, message });
+  let live = await readOne(system, resource, key, sending);
+  if (live === undefined)
+    throw new TrueUpError("CONFLICT", `${formatKey(key)} was removed while it was applied`, { key });
+  let { body } = sending;
+
+  const scaled = conflicts.filter(({ subresource }) => subresource !== undefined);
+  if (scaled.length > 0 && live.yielded !== undefined) {
+    body = omit(body, live.yielded) as Manifest;
+    note(`left ${fieldsOf(scaled)} to ${namesOf(scaled)}`);
+  }
+  const { managers } = system.settings;
+  if (sending.takeOver && !sending.dryRun && conflicts.some(({ manager }) => managers.has(manager))) {
+    live = await migrate(system, resource, key, live, sending);
+  }
+  const others = conflicts.filter(({ subresource, manager }) => subresource === undefined && !managers.has(manager));
+  if (others.length > 0 && sending.conflicts === "fail") {
+    const message = `${formatKey(key)}: ${namesOf(others)} holds ${fieldsOf(others)}, and conflicts are not forced here`;
+    throw new TrueUpError("CONFLICT", message, { key, retryable: false });
+  }
+  const taken = conflicts.filter(({ subresource }) => subresource === undefined);
+  if (taken.length > 0) note(`took ${fieldsOf(taken)} over from ${namesOf(taken)}`);
+  const sent = await patch(system, { ...sending, body }, taken.length > 0);
+  return { ...sent, notes: [...notes, ...sent.notes] };
+}
+
+const NEW_KIND_MS = 3_000;
+
+/** A custom resource right after its CRD was written: the server may not serve the kind, or still know its earlier schema. */
+async function patchNewKind(system: System, sending: Sending, force: boolean): Promise<Sent> {
+  for (;;) {
+    try {
+      return await patch(system, sending, force);
+    } catch (error) {
+      const failure = failureIn(error);
+      const writtenAt = system.crdWrites.get(sending.resource.group);
+      const fresh = writtenAt !== undefined && performance.now() - writtenAt < NEW_KIND_MS;
+      const passing =
+        failure !== undefined &&
+        ((failure.status === 404 && !failure.structured) || (failure.status === 500 && failure.reason === ""));
+      if (!fresh || !passing) throw error;
+      await sleep(50);
+      sending.signal?.throwIfAborted();
+    }
+  }
+}
+
+const fieldsOf = (conflicts: readonly ManagerConflict[]): string =>
+  [...new Set(conflicts.map(({ field }) => field))].join(", ");
+const namesOf = (conflicts: readonly ManagerConflict[]): string =>
+  [
+    ...new Set(
+      conflicts.map(
+        ({ manager, subresource }) => `"${manager}"${subresource === undefined ? "" : ` (${subresource})`}`,
+      ),
+    ),
+  ].join(", ");
