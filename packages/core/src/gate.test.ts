@@ -1,0 +1,125 @@
+import { keyOf, type Application, type ApplicationState, type Change, type Key, type Tracked } from "@trueup/spec";
+import { describe, expect, it } from "vitest";
+import { gate, type GateOptions } from "./gate.ts";
+import type { Planning } from "./plan.ts";
+
+const key = (name: string, kind = "ConfigMap", group = ""): Key =>
+  keyOf({ target: "t", group, kind, namespace: "ns", name });
+const change = (name: string, action: Change["action"], kind?: string, group?: string): Change => ({
+  key: key(name, kind, group),
+  action,
+  reason: "",
+  stamp: "",
+});
+function decide(changes: readonly Change[], more: Partial<Application> = {}, options: Partial<GateOptions> = {}) {
+  const plan = { application: "app", revision: { id: "r" }, digest: "d", changes, unchanged: 0, findings: [] };
+  const application: Application = { name: "app", source: "s", target: "t", ...more };
+  return gate({
+    application,
+    planning: { plan } as unknown as Planning,
+    inventory: new Map(),
+    state: {},
+    now: 1_000,
+    ...options,
+  });
+}
+const rows = (count: number, row: Partial<Tracked> = {}): Map<Key, Tracked> =>
+  new Map(
+    Array.from({ length: count }, (_, i) => [
+      key(`n${i}`),
+      { key: key(`n${i}`), apiVersion: "v1", dependsOn: [], ...row },
+    ]),
+  );
+const approved = (more: object = {}): Pick<ApplicationState, "approvals"> => ({
+  approvals: [
+    { digest: "other", actor: "x", reason: "x", at: 1 },
+    { digest: "d", actor: "ada", reason: "ok", at: 1, ...more },
+  ],
+});
+
+describe("gate", () => {
+  it("is not asked where nothing changes, whatever the mode", () => {
+    expect(decide([], { mode: "approve" }, { stopped: "x" })).toEqual({ status: "nothing" });
+  });
+
+  it("auto is open", () => {
+    expect(decide([change("a", "create"), change("b", "update"), change("c", "delete")])).toEqual({ status: "open" });
+  });
+
+  it("the stop switch comes before everything, approvals too", () => {
+    expect(decide([change("a", "create")], { mode: "observe" }, { stopped: "incident", state: approved() })).toEqual({
+      status: "blocked",
+      reason: "all writes are stopped: incident",
+    });
+  });
+
+  it("observe is never open, approved or not", () => {
+    expect(decide([change("a", "create")], { mode: "observe" }, { state: approved() })).toEqual({
+      status: "blocked",
+      reason: "the application is only observed",
+    });
+  });
+
+  it("approve waits for an approval of this digest that has not expired", () => {
+    const waiting = { status: "blocked", reason: "an approval is awaited" };
+    const changes = [change("a", "create")];
+    expect(decide(changes, { mode: "approve" })).toEqual(waiting);
+    expect(decide(changes, { mode: "approve" }, { state: approved({ expiresAt: 1_000 }) })).toEqual(waiting);
+    const open = decide(changes, { mode: "approve" }, { state: approved({ expiresAt: 1_001 }) });
+    expect(open).toMatchObject({ status: "open", approval: { digest: "d", actor: "ada" } });
+  });
+
+  it("an approval opens the guards", () => {
+    const namespace = [change("ns", "delete", "Namespace")];
+    expect(decide(namespace).status).toBe("blocked");
+    expect(decide(namespace, {}, { state: approved() })).toMatchObject({ status: "open", approval: { actor: "ada" } });
+  });
+
+  it("protected kinds are protected from deletion and replacement, not from change", () => {
+    expect(decide([change("ns", "delete", "Namespace")])).toEqual({
+      status: "blocked",
+      reason: "Namespace ns/ns is protected and would be deleted; approve the plan to go on",
+    });
+    expect(decide([change("ns", "replace", "Namespace")]).status).toBe("blocked");
+    expect(decide([change("ns", "update", "Namespace"), change("n", "create", "Namespace")])).toEqual({
+      status: "open",
+    });
+    expect(decide([change("c", "delete", "CustomResourceDefinition", "apiextensions.k8s.io")]).status).toBe("blocked");
+    expect(decide([change("c", "delete", "PersistentVolumeClaim")]).status).toBe("blocked");
+    expect(decide([change("c", "delete", "PersistentVolume")]).status).toBe("blocked");
+    expect(decide([change("c", "delete", "Namespace", "other.example.org")])).toEqual({ status: "open" });
+  });
+
+  it("what is protected can be chosen", () => {
+    const prune = { protect: [{ kind: "Config*" }] };
+    expect(decide([change("a", "delete")], { prune }).status).toBe("blocked");
+    expect(decide([change("a", "delete", "Namespace")], { prune })).toEqual({ status: "open" });
+  });
+
+  it("a row that asks for confirmation is confirmed by an approval", () => {
+    const inventory = rows(1, { prune: "confirm" });
+    expect(decide([change("n0", "delete")], {}, { inventory })).toEqual({
+      status: "blocked",
+      reason: "the deletion of ConfigMap ns/n0 asks for confirmation; approve the plan to go on",
+    });
+    expect(decide([change("n0", "update")], {}, { inventory })).toEqual({ status: "open" });
+  });
+
+  it("a limit on deletions, by number and by share", () => {
+    const deletes = (count: number): Change[] => Array.from({ length: count }, (_, i) => change(`n${i}`, "delete"));
+    const inventory = rows(10);
+    expect(decide(deletes(2), { prune: { limit: 2 } }, { inventory })).toEqual({ status: "open" });
+    expect(decide(deletes(3), { prune: { limit: 2 } }, { inventory })).toEqual({
+      status: "blocked",
+      reason: "3 deletions are more than the limit of 2; approve the plan to go on",
+    });
+    expect(decide(deletes(2), { prune: { limit: "25%" } }, { inventory })).toEqual({ status: "open" });
+    expect(decide(deletes(3), { prune: { limit: "25%" } }, { inventory })).toMatchObject({ status: "blocked" });
+    expect(decide(deletes(1), { prune: { limit: 0 } }, { inventory })).toMatchObject({ status: "blocked" });
+    expect(decide([change("a", "create")], { prune: { limit: 0 } }, { inventory })).toEqual({ status: "open" });
+  });
+
+  it("who removes an application has asked for its deletions", () => {
+    expect(decide([change("ns", "delete", "Namespace")], {}, { removing: true })).toEqual({ status: "open" });
+  });
+});
