@@ -54,7 +54,7 @@ describe("recording what a render reads", () => {
 
   it("files and listings outside are noted one by one", async () => {
     const inputs = await recorded("app", async (tree) => {
-      await tree.read("app/../base/c.yaml");
+      await tree.read("base//c.yaml");
       await tree.list("base");
     });
     expect(names(inputs)).toEqual(["directory app", "file base/c.yaml", "directory base"]);
