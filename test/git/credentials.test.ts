@@ -11,12 +11,13 @@ const missing = gitServerMissing();
 const CANARY = "canary-7f3a9c51";
 const auth = { username: "deploy", password: CANARY };
 
-describe.skipIf(missing !== undefined)(`credentials${missing ? `: ${missing}` : ""}`, () => {
+describe("credentials", () => {
   let root: string;
   let server: GitServer;
   let sources: Source[];
 
-  beforeEach(async () => {
+  beforeEach(async ({ skip }) => {
+    if (missing !== undefined) skip(missing);
     root = await mkdtemp(join(tmpdir(), "trueup-credentials-"));
     server = await gitServer({ root, auth });
     const repo = await repository(join(root, "repo"));
@@ -25,6 +26,7 @@ describe.skipIf(missing !== undefined)(`credentials${missing ? `: ${missing}` : 
   });
 
   afterEach(async () => {
+    if (missing !== undefined) return;
     for (const source of sources) await source.close?.();
     await server.close();
     await rm(root, { recursive: true, force: true });

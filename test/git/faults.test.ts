@@ -23,14 +23,15 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 const missing = gitServerMissing();
 const FILES = { "app/a.yaml": "a: 1\n", "app/b.yaml": "b: 1\n", "README.md": "hello\n" };
 
-describe.skipIf(missing !== undefined)(`git over a bad connection${missing ? `: ${missing}` : ""}`, () => {
+describe("git over a bad connection", () => {
   let root: string;
   let cacheDir: string;
   let server: GitServer;
   let repo: TestRepository;
   let sources: Source[];
 
-  beforeEach(async () => {
+  beforeEach(async ({ skip }) => {
+    if (missing !== undefined) skip(missing);
     root = await mkdtemp(join(tmpdir(), "trueup-faults-"));
     cacheDir = join(root, "cache");
     server = await gitServer({ root });
@@ -40,6 +41,7 @@ describe.skipIf(missing !== undefined)(`git over a bad connection${missing ? `: 
   });
 
   afterEach(async () => {
+    if (missing !== undefined) return;
     for (const source of sources) await source.close?.();
     await server.close();
     await rm(root, { recursive: true, force: true });

@@ -9,12 +9,13 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const missing = gitServerMissing();
 
-describe.skipIf(missing !== undefined)(`the life of a source${missing ? `: ${missing}` : ""}`, () => {
+describe("the life of a source", () => {
   let root: string;
   let server: GitServer;
   let repo: TestRepository;
 
-  beforeEach(async () => {
+  beforeEach(async ({ skip }) => {
+    if (missing !== undefined) skip(missing);
     root = await mkdtemp(join(tmpdir(), "trueup-lifetime-"));
     server = await gitServer({ root });
     repo = await repository(join(root, "repo"));
@@ -22,6 +23,7 @@ describe.skipIf(missing !== undefined)(`the life of a source${missing ? `: ${mis
   });
 
   afterEach(async () => {
+    if (missing !== undefined) return;
     await server.close();
     await rm(root, { recursive: true, force: true });
   });

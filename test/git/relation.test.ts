@@ -1,20 +1,21 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { git, type GitOptions } from "@trueup/git";
+import { git, type GitOptions, type RefOption } from "@trueup/git";
 import type { Relation, Revision, Source } from "@trueup/spec";
 import { gitServer, gitServerMissing, repository, runGit, type GitServer, type TestRepository } from "@trueup/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const missing = gitServerMissing();
 
-describe.skipIf(missing !== undefined)(`refs and history${missing ? `: ${missing}` : ""}`, () => {
+describe("refs and history", () => {
   let root: string;
   let server: GitServer;
   let repo: TestRepository;
   let sources: Source[];
 
-  beforeEach(async () => {
+  beforeEach(async ({ skip }) => {
+    if (missing !== undefined) skip(missing);
     root = await mkdtemp(join(tmpdir(), "trueup-relation-"));
     server = await gitServer({ root });
     repo = await repository(join(root, "repo"));
@@ -23,6 +24,7 @@ describe.skipIf(missing !== undefined)(`refs and history${missing ? `: ${missing
   });
 
   afterEach(async () => {
+    if (missing !== undefined) return;
     for (const source of sources) await source.close?.();
     await server.close();
     await rm(root, { recursive: true, force: true });
@@ -106,7 +108,7 @@ describe.skipIf(missing !== undefined)(`refs and history${missing ? `: ${missing
     await repo.branch("release/1");
     await repo.tag("v1.1.0", "annotated");
     await repo.tag("v2.0.0-rc.1");
-    const expected: [GitOptions["ref"], Revision][] = [
+    const expected: [RefOption, Revision][] = [
       ["main", { id: second, ref: "refs/heads/main" }],
       ["HEAD", { id: second, ref: "refs/heads/main" }],
       ["release/1", { id: second, ref: "refs/heads/release/1" }],

@@ -18,8 +18,13 @@ async function temporary(): Promise<{ path: string; remove: () => Promise<void> 
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-function cases(harness: SourceHarness): void {
-  for (const { name, run } of sourceCases(harness)) it(name, run);
+function cases(harness: SourceHarness, reason?: string): void {
+  for (const { name, run } of sourceCases(harness)) {
+    it(name, ({ skip }) => {
+      if (reason !== undefined) skip(reason);
+      return run();
+    });
+  }
 }
 
 async function committed(
@@ -54,42 +59,51 @@ describe("git(), a file: URL and a branch", () => {
 
 const missing = gitServerMissing();
 
-describe.skipIf(missing !== undefined)(`git(), http, objects on disk${missing ? `: ${missing}` : ""}`, () => {
-  cases({
-    create: (files) =>
-      committed(files, async (path) => {
-        const server = await gitServer({ root: path });
-        return {
-          source: git({ url: server.url("repo"), cacheDir: join(path, "cache") }),
-          dispose: () => server.close(),
-        };
-      }),
-  });
+describe("git(), http, objects on disk", () => {
+  cases(
+    {
+      create: (files) =>
+        committed(files, async (path) => {
+          const server = await gitServer({ root: path });
+          return {
+            source: git({ url: server.url("repo"), cacheDir: join(path, "cache") }),
+            dispose: () => server.close(),
+          };
+        }),
+    },
+    missing,
+  );
 });
 
-describe.skipIf(missing !== undefined)(`git(), http, objects in memory${missing ? `: ${missing}` : ""}`, () => {
-  cases({
-    create: (files) =>
-      committed(files, async (path) => {
-        const server = await gitServer({ root: path });
-        return { source: git({ url: server.url("repo"), cacheDir: false }), dispose: () => server.close() };
-      }),
-  });
+describe("git(), http, objects in memory", () => {
+  cases(
+    {
+      create: (files) =>
+        committed(files, async (path) => {
+          const server = await gitServer({ root: path });
+          return { source: git({ url: server.url("repo"), cacheDir: false }), dispose: () => server.close() };
+        }),
+    },
+    missing,
+  );
 });
 
-describe.skipIf(missing !== undefined)(`git(), http, protocol 0${missing ? `: ${missing}` : ""}`, () => {
-  cases({
-    create: (files) =>
-      committed(files, async (path) => {
-        const server = await gitServer({ root: path, protocolV0: true });
-        return {
-          source: git({ url: server.url("repo"), cacheDir: false, ref: "main" }),
-          dispose: () => server.close(),
-        };
-      }),
-    // A server that speaks version 0 gives only what its refs stand for.
-    history: false,
-  });
+describe("git(), http, protocol 0", () => {
+  cases(
+    {
+      create: (files) =>
+        committed(files, async (path) => {
+          const server = await gitServer({ root: path, protocolV0: true });
+          return {
+            source: git({ url: server.url("repo"), cacheDir: false, ref: "main" }),
+            dispose: () => server.close(),
+          };
+        }),
+      // A server that speaks version 0 gives only what its refs stand for.
+      history: false,
+    },
+    missing,
+  );
 });
 
 describe("workingTree()", () => {

@@ -70,7 +70,8 @@ export async function checkTree(oid: string, source: TreeReader, options: CheckO
 
 const KNOWN_MODES: ReadonlySet<number> = new Set([...Object.values(MODE), 0o100664]);
 
-function checkNames(entries: readonly TreeEntry[], path: string): void {
+/** Throws `INVALID` for a directory with a name that is refused. `path` is `""` for the root. */
+export function checkNames(entries: readonly TreeEntry[], path: string): void {
   const folded = new Map<string, string>();
   for (const { name, mode } of entries) {
     const refuse = (what: string): TrueUpError =>

@@ -28,7 +28,7 @@ export interface GitOptions {
 export function git(options: GitOptions): Source {
   const wanted = parseRef(options.ref);
   const limits = limitsOf(options.limits);
-  const path = localPath(options.url);
+  const path = parseLocation(options.url);
   const name = options.name ?? displayUrl(options.url);
   if (path !== undefined) {
     return lazySource(name, async () =>
@@ -40,8 +40,8 @@ export function git(options: GitOptions): Source {
   );
 }
 
-/** Undefined for an address that a protocol leads to. */
-function localPath(url: string): string | undefined {
+/** The path of a repository on this machine; undefined for an address that a protocol leads to. Throws `INVALID`, `UNSUPPORTED`. */
+export function parseLocation(url: string): string | undefined {
   if (url === "") throw new TrueUpError("INVALID", "url is empty");
   if (/^https?:\/\//i.test(url)) {
     if (!URL.canParse(url)) throw new TrueUpError("INVALID", "url is not a valid URL");

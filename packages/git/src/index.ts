@@ -1,6 +1,10 @@
 export { git } from "./git.ts";
 export type { GitOptions } from "./git.ts";
+export { gitWriter } from "./git-writer.ts";
+export type { Authorship, Change, CommitResult, GitWriter, GitWriterOptions, Revert } from "./git-writer.ts";
+export type { Edit, Edits } from "./edit-tree.ts";
 export type { Credentials, CredentialsCallback, CredentialsRequest, GitLimits } from "./options.ts";
 export type { RefOption } from "./ref.ts";
+export type { VersionRange } from "./version-tags.ts";
 export { workingTree } from "./working-tree.ts";
 export type { WorkingTreeOptions } from "./working-tree.ts";

@@ -10,6 +10,10 @@ export interface LocalRepository {
   readonly objects: Objects;
   /** The refs whose names begin with one of the prefixes, peeled. */
   list(prefixes: readonly string[]): ListedRef[];
+  /** Where objects and branches are. */
+  readonly common: string;
+  /** The branch that a work tree shows, if there is one. */
+  readonly checkedOut?: string;
 }
 
 const MAX_SYMREFS = 5;
@@ -54,8 +58,12 @@ export function openLocalRepository(path: string, objectBytes: number): LocalRep
     return oid === ref.oid ? ref : { ...ref, peeled: oid };
   }
 
+  const head = readText(join(gitDirectory, "HEAD"))?.trim();
+  const isBare = /^[ \t]*bare[ \t]*=[ \t]*true/im.test(readText(join(common, "config")) ?? "");
   return {
     objects,
+    common,
+    ...(!isBare && head?.startsWith("ref: ") && { checkedOut: head.slice(5) }),
     list(prefixes) {
       const packed = readPackedRefs(join(common, "packed-refs"));
       const names = new Set([...packed.keys(), ...looseRefs(common, "refs"), "HEAD"]);

@@ -95,6 +95,71 @@ export const MODE = {
   submodule: 0o160000,
 };
 
+const sortKey = ({ name, mode }: TreeEntry): string => (mode === MODE.directory ? `${name}/` : name);
+
+/** A tree object: entries by the bytes of their names, in which a directory's ends in a slash. */
+export function treeData(entries: readonly TreeEntry[]): Buffer {
+  const parts = entries
+    .toSorted((a, b) => compareNames(sortKey(a), sortKey(b)))
+    .flatMap(({ name, mode, oid }) => [Buffer.from(`${mode.toString(8)} ${name}\0`), Buffer.from(oid, "hex")]);
+  return Buffer.concat(parts);
+}
+
+/** UTF-8 byte order, which UTF-16 order is too, except where there are surrogates. */
+export function compareNames(a: string, b: string): number {
+  if (a === b) return 0;
+  if (/[\ud800-\udfff]/.test(a) || /[\ud800-\udfff]/.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : 1;
+}
+
+export interface Person extends Signature {
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+}
+
+const ident = ({ name, email, time }: Person): string => {
+  // What stands between the parts may not stand in them.
+  // oxlint-disable-next-line no-control-regex
+  const clean = (text: string): string => text.replaceAll(/[\0-\x1f<>]/g, " ").trim();
+  return `${clean(name)} <${clean(email)}> ${Math.floor(time / 1000)} +0000`;
+};
+
+export interface NewCommit {
+  readonly tree: string;
+  readonly parents: readonly string[];
+  readonly author: Person;
+  readonly committer: Person;
+  readonly message: string;
+}
+
+/** A commit object. `signature` is of the same object without one. */
+export function commitData(commit: NewCommit, signature?: string): Buffer {
+  const lines = [
+    `tree ${commit.tree}`,
+    ...commit.parents.map((parent) => `parent ${parent}`),
+    `author ${ident(commit.author)}`,
+    `committer ${ident(commit.committer)}`,
+    ...(signature === undefined ? [] : [`gpgsig ${signature.trimEnd().replaceAll("\n", "\n ")}`]),
+  ];
+  return Buffer.from(`${lines.join("\n")}\n\n${withLineEnd(commit.message)}`);
+}
+
+export interface NewTag {
+  readonly object: string;
+  readonly tag: string;
+  readonly tagger: Person;
+  readonly message: string;
+}
+
+/** An annotated tag of a commit. A signature stands at its end. */
+export function tagData({ object, tag, tagger, message }: NewTag, signature = ""): Buffer {
+  return Buffer.from(
+    `object ${object}\ntype commit\ntag ${tag}\ntagger ${ident(tagger)}\n\n${withLineEnd(message)}${signature}`,
+  );
+}
+
+const withLineEnd = (text: string): string => (text.endsWith("\n") ? text : `${text}\n`);
+
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The entries as they stand. Throws `INVALID` where the bytes are no tree; names are checked by `checkTree`. */

@@ -4,6 +4,7 @@ import { createHttpClient, Redirected, type Budget } from "./http.ts";
 import type { Credentials, CredentialsCallback, GitLimits } from "./options.ts";
 import { displayUrl, Redactor } from "./redact.ts";
 import type { ListedRef } from "./ref.ts";
+import { parsePushReport, pushRequest, type RefUpdate } from "./receive-pack.ts";
 import {
   checkAdvertisement,
   fetchRequestV1,
@@ -22,6 +23,8 @@ export interface Remote {
   /** The refs whose names begin with a prefix; more may come. Whole, or an error. */
   list(prefixes: readonly string[], signal?: AbortSignal): Promise<readonly ListedRef[]>;
   fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchAnswer>;
+  /** Moves a ref. Undefined where that was done, or the server's reason not to. */
+  push(update: RefUpdate, pack: Buffer, signal?: AbortSignal): Promise<string | undefined>;
   /** Whether history can be asked for without trees and files. */
   filters(signal?: AbortSignal): Promise<boolean>;
   close(): void;
@@ -52,7 +55,7 @@ interface Session {
   readonly answer: Discovered;
 }
 
-const SERVICE = "git-upload-pack";
+type Service = "git-upload-pack" | "git-receive-pack";
 const MAX_REDIRECTS = 3;
 
 /** http and https, on isomorphic-git's transport and authentication. */
@@ -93,7 +96,7 @@ export function httpRemote(options: RemoteOptions): Remote {
     }
   }
 
-  async function discover(signal?: AbortSignal): Promise<Session> {
+  async function discover(service: Service, signal?: AbortSignal): Promise<Session> {
     const { GitRemoteHTTP } = await import("isomorphic-git/managers");
     let from = url;
     for (let redirects = 0; ; redirects++) {
@@ -103,10 +106,10 @@ export function httpRemote(options: RemoteOptions): Remote {
           http: http.within(listBudget, signal, checkAdvertisement),
           onAuth: () => credentials(++attempt, signal),
           onAuthFailure: () => (attempt < 2 ? credentials(++attempt, signal) : { cancel: true }),
-          service: SERVICE,
+          service,
           url: from,
           headers: {},
-          protocolVersion: 2,
+          protocolVersion: service === "git-upload-pack" ? 2 : 1,
         })) as Discovered;
         requireSha1(answer);
         return { url: from, answer };
@@ -114,23 +117,32 @@ export function httpRemote(options: RemoteOptions): Remote {
         if (!(error instanceof Redirected)) throw error;
         if (redirects >= MAX_REDIRECTS)
           throw new TrueUpError("FORBIDDEN", `the server redirects over ${MAX_REDIRECTS} times`);
-        from = followRedirect(from, error.location);
+        from = followRedirect(from, error.location, service);
       }
     }
   }
 
-  async function post(to: Session, body: string, budget: Budget, signal?: AbortSignal): Promise<Buffer> {
+  async function post(
+    to: Session,
+    service: Service,
+    body: Buffer,
+    budget: Budget,
+    signal?: AbortSignal,
+  ): Promise<Buffer> {
     const { GitRemoteHTTP } = await import("isomorphic-git/managers");
     const response = await GitRemoteHTTP.connect({
       http: http.within(budget, signal),
-      service: SERVICE,
+      service,
       url: to.url,
       auth: to.answer.auth,
       headers: to.answer.protocolVersion === 2 ? { "Git-Protocol": "version=2" } : {},
-      body: [Buffer.from(body)],
+      body: [body],
     });
     return (response.body as unknown as [Buffer])[0];
   }
+
+  const upload = (to: Session, body: string, budget: Budget, signal?: AbortSignal): Promise<Buffer> =>
+    post(to, "git-upload-pack", Buffer.from(body), budget, signal);
 
   /** With the session that is kept; once more with a new one where the server no longer takes it. */
   async function withSession<T>(signal: AbortSignal | undefined, use: (session: Session) => Promise<T>): Promise<T> {
@@ -144,7 +156,7 @@ export function httpRemote(options: RemoteOptions): Remote {
           session = undefined;
         }
       }
-      const fresh = await discover(signal);
+      const fresh = await discover("git-upload-pack", signal);
       if (fresh.answer.protocolVersion === 2) session = fresh;
       return await use(fresh);
     } catch (error) {
@@ -166,17 +178,31 @@ export function httpRemote(options: RemoteOptions): Remote {
       withSession(signal, async (session) => {
         const { answer } = session;
         if (answer.protocolVersion !== 2) return refsOfAdvertisement(answer.refs, answer.symrefs);
-        return parseLsRefs(await post(session, lsRefsRequest(prefixes), listBudget, signal));
+        return parseLsRefs(await upload(session, lsRefsRequest(prefixes), listBudget, signal));
       }),
     fetch: (request, signal) =>
       withSession(signal, async (session) => {
         const { answer } = session;
         if (answer.protocolVersion === 2) {
-          return parseFetchV2(await post(session, fetchRequestV2(request), fetchBudget, signal));
+          return parseFetchV2(await upload(session, fetchRequestV2(request), fetchBudget, signal));
         }
         const body = fetchRequestV1(request, answer.capabilities);
-        return parseFetchV1(await post(session, body, fetchBudget, signal), request);
+        return parseFetchV1(await upload(session, body, fetchBudget, signal), request);
       }),
+    async push(update, pack, signal) {
+      try {
+        const session = await discover("git-receive-pack", signal);
+        if (session.answer.protocolVersion === 2)
+          throw new TrueUpError("UNSUPPORTED", "the server takes pushes in protocol 2 only");
+        const { capabilities } = session.answer;
+        const body = Buffer.concat([Buffer.from(pushRequest(update, capabilities)), pack]);
+        const answer = await post(session, "git-receive-pack", body, fetchBudget, signal);
+        const refused = parsePushReport(answer, update.ref, capabilities);
+        return refused && redactor.redact(refused);
+      } catch (error) {
+        throw explain(error);
+      }
+    },
     filters: (signal) =>
       withSession(signal, async ({ answer }) => {
         const fetch = answer.protocolVersion === 2 ? answer.capabilities2["fetch"] : undefined;
@@ -219,8 +245,8 @@ function requireSha1(answer: Discovered): void {
 }
 
 /** Only within the same host and never from https to http, as a credential or a secret network is at stake. Throws `FORBIDDEN`. */
-export function followRedirect(from: string, location: string): string {
-  const suffix = `/info/refs?service=${SERVICE}`;
+export function followRedirect(from: string, location: string, service: Service = "git-upload-pack"): string {
+  const suffix = `/info/refs?service=${service}`;
   const before = new URL(from);
   let to: URL;
   try {

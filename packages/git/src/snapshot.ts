@@ -1,4 +1,4 @@
-import { TrueUpError, type Snapshot } from "@trueup/spec";
+import { TrueUpError, type Commit, type Tree } from "@trueup/spec";
 import { OID } from "./oid.ts";
 import { throwIfAborted } from "./abort.ts";
 import { checkTree } from "./check-tree.ts";
@@ -8,13 +8,15 @@ import type { GitLimits } from "./options.ts";
 import type { ParentsOf } from "./relation.ts";
 import { gitTree, ObjectTreeReader } from "./tree.ts";
 
+export interface OpenedCommit {
+  readonly tree: Tree;
+  readonly commit: Commit;
+}
+
 /** Opens revisions of one repository whose objects are at hand. Remembers which trees it checked. */
 export interface SnapshotOpener {
   /** Undefined where the commit itself is not at hand. Throws `INVALID`, `LIMIT`, `INCOMPLETE` for a tree that is refused. */
-  open(
-    id: string,
-    signal?: AbortSignal,
-  ): Promise<(Pick<Snapshot, "tree"> & Required<Pick<Snapshot, "commit">>) | undefined>;
+  open(id: string, signal?: AbortSignal): Promise<OpenedCommit | undefined>;
 }
 
 export function snapshotOpener(

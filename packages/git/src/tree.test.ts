@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { MODE, type TreeEntry } from "./object.ts";
-import { compareNames, gitTree, ObjectTreeReader, segmentsOf, type TreeReader } from "./tree.ts";
+import { compareNames, MODE, type TreeEntry } from "./object.ts";
+import { gitTree, ObjectTreeReader, segmentsOf, type TreeReader } from "./tree.ts";
 
 class Link {
   readonly to: string;

@@ -1,5 +1,5 @@
 import { TrueUpError, type Entry, type Tree } from "@trueup/spec";
-import { MODE, parseTree, type TreeEntry } from "./object.ts";
+import { compareNames, MODE, parseTree, type TreeEntry } from "./object.ts";
 import type { Objects } from "./object-store.ts";
 
 const MAX_LINKS = 40;
@@ -68,13 +68,6 @@ export class ObjectTreeReader implements TreeReader {
       throw new TrueUpError("INVALID", `${path}: object ${oid} is a ${object.type}, not a file`);
     return object.data;
   }
-}
-
-/** UTF-8 byte order, which UTF-16 order is too, except where there are surrogates. */
-export function compareNames(a: string, b: string): number {
-  if (a === b) return 0;
-  if (/[\ud800-\udfff]/.test(a) || /[\ud800-\udfff]/.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
-  return a < b ? -1 : 1;
 }
 
 /** By halving: the entries are sorted. */

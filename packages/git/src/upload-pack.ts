@@ -170,7 +170,7 @@ const DATA = 1;
 const PROGRESS = 2;
 
 /** The pack out of a side band. Written over the answer's own bytes: a pack is large, and a payload never stands before its place. */
-function demultiplex(reader: PacketReader): Buffer {
+export function demultiplex(reader: PacketReader): Buffer {
   const target = reader.rest();
   let length = 0;
   for (let packet = reader.next(); packet !== "flush"; packet = reader.next()) {
@@ -186,6 +186,6 @@ function demultiplex(reader: PacketReader): Buffer {
   return target.subarray(0, length);
 }
 
-function requireEnd(reader: PacketReader): void {
+export function requireEnd(reader: PacketReader): void {
   if (!reader.done) throw new TrueUpError("INVALID", "the server's answer goes on after its end");
 }

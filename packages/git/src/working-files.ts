@@ -15,9 +15,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { TrueUpError } from "@trueup/spec";
 import { throwIfAborted } from "./abort.ts";
 import { isIgnored, parseIgnoreRules, type IgnoreRule } from "./ignore-rules.ts";
-import { MODE, oidOf, type TreeEntry } from "./object.ts";
+import { compareNames, MODE, oidOf, treeData, type TreeEntry } from "./object.ts";
 import type { GitLimits } from "./options.ts";
-import { compareNames, type TreeReader } from "./tree.ts";
+import type { TreeReader } from "./tree.ts";
 
 interface KnownFile {
   readonly stamp: string;
@@ -108,7 +108,7 @@ export class WorkingFiles {
         }
       }
       if (entries.length === 0 && prefix !== "") return undefined;
-      const oid = treeOid(entries);
+      const oid = oidOf("tree", treeData(entries));
       scan.trees.set(
         oid,
         entries.toSorted((a, b) => compareNames(a.name, b.name)),
@@ -116,7 +116,7 @@ export class WorkingFiles {
       return oid;
     };
 
-    const root = (await directory("", excludes(this.#root), 1)) ?? treeOid([]);
+    const root = (await directory("", excludes(this.#root), 1)) ?? oidOf("tree", treeData([]));
     this.#known = known;
     this.#scans.delete(root);
     this.#scans.set(root, { ...scan, root });
@@ -201,16 +201,6 @@ function hashFile(path: string, stat: Stats, stamp: string): KnownFile | undefin
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-}
-
-const sortKey = ({ name, mode }: TreeEntry): string => (mode === MODE.directory ? `${name}/` : name);
-
-/** A tree object's id: entries in Git's order, in which a directory's name ends in a slash. */
-function treeOid(entries: readonly TreeEntry[]): string {
-  const parts = entries
-    .toSorted((a, b) => compareNames(sortKey(a), sortKey(b)))
-    .flatMap(({ name, mode, oid }) => [Buffer.from(`${mode.toString(8)} ${name}\0`), Buffer.from(oid, "hex")]);
-  return oidOf("tree", Buffer.concat(parts));
 }
 
 function excludes(root: string): RulesAt[] {

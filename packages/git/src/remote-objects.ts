@@ -1,0 +1,117 @@
+import { isTrueUpError, TrueUpError } from "@trueup/spec";
+import { throwIfAborted } from "./abort.ts";
+import { defaultCacheDirectory, repositoryDirectory } from "./cache-directory.ts";
+import { diskStore, memoryStore, type ObjectStore } from "./object-store.ts";
+import type { GitLimits } from "./options.ts";
+import { ingestPack } from "./pack-ingest.ts";
+import { displayUrl } from "./redact.ts";
+import type { Remote } from "./remote.ts";
+import { readCommit, snapshotOpener, type OpenedCommit } from "./snapshot.ts";
+
+/** Commits of a remote repository, fetched where they are not here. */
+export interface RemoteObjects {
+  readonly store: ObjectStore;
+  /** The commit, with everything it holds at hand. What differs from `previous`, or from the one before, is fetched. */
+  open(id: string, previous: string | undefined, signal?: AbortSignal): Promise<OpenedCommit>;
+  close(): void;
+}
+
+export interface RemoteObjectsOptions {
+  readonly url: string;
+  readonly cacheDir?: string | false;
+  readonly limits: GitLimits;
+}
+
+export function remoteObjects(remote: Remote, options: RemoteObjectsOptions): RemoteObjects {
+  const { limits } = options;
+  const store = openStore(options);
+  const opener = snapshotOpener(store, { limits, complete: true });
+  // Fetches under way, by commit: asked for twice, fetched once.
+  const fetching = new Map<string, Promise<void>>();
+  let last: string | undefined;
+
+  async function fetch(id: string, have: readonly string[], signal?: AbortSignal): Promise<void> {
+    const { pack } = await remote.fetch({ want: [id], have, depth: 1 }, signal);
+    store.add(await ingestPack(pack, { limits, base: (oid) => store.read(oid), ...(signal && { signal }) }));
+  }
+
+  /** The commit and all it holds: as what differs from a commit that is here, or where that does not work out, as a whole. */
+  async function fetchCommit(id: string, previous: string | undefined, signal?: AbortSignal): Promise<void> {
+    const have = [previous, last].find((known) => known !== undefined && known !== id && isHere(known));
+    if (have !== undefined) {
+      try {
+        await fetch(id, [have], signal);
+        return;
+      } catch (error) {
+        // A base is missing or damaged here, or an answer was: the whole is asked for, which stands on nothing.
+        if (!isIncomplete(error)) throw error;
+      }
+    }
+    await fetch(id, [], signal);
+  }
+
+  function isHere(id: string): boolean {
+    try {
+      return readCommit(store, id) !== undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  /** One fetch for all who ask for the same commit. Who started it may give up: the next one starts it anew. */
+  async function fetchOnce(id: string, previous: string | undefined, signal?: AbortSignal): Promise<void> {
+    for (let others = fetching.get(id); others !== undefined; others = fetching.get(id)) {
+      try {
+        return await others;
+      } catch (error) {
+        throwIfAborted(signal);
+        if (!isTrueUpError(error) || error.code !== "ABORTED") throw error;
+      }
+    }
+    const mine = fetchCommit(id, previous, signal).finally(() => fetching.delete(id));
+    fetching.set(id, mine);
+    await mine;
+  }
+
+  async function openHere(id: string, signal?: AbortSignal): Promise<OpenedCommit | undefined> {
+    const opened = await opener.open(id, signal);
+    if (opened !== undefined) last = opened.commit.id;
+    return opened;
+  }
+
+  return {
+    store,
+    async open(id, previous, signal) {
+      let base = previous;
+      try {
+        const here = await openHere(id, signal);
+        if (here !== undefined) return here;
+      } catch (error) {
+        // Part of it is missing or damaged here, and may be of what it would be fetched against.
+        if (!isIncomplete(error)) throw error;
+        base = undefined;
+        last = undefined;
+      }
+      await fetchOnce(id, base, signal);
+      const fetched = await openHere(id, signal);
+      if (fetched !== undefined) return fetched;
+      throw new TrueUpError("INCOMPLETE", `${displayUrl(options.url)}: the server's pack lacks commit ${id}`);
+    },
+    close: () => store.close(),
+  };
+}
+
+function isIncomplete(error: unknown): boolean {
+  return isTrueUpError(error) && error.code === "INCOMPLETE";
+}
+
+function openStore({ url, cacheDir, limits }: RemoteObjectsOptions): ObjectStore {
+  if (cacheDir === false) return memoryStore(limits.objectBytes);
+  const directory = repositoryDirectory(cacheDir ?? defaultCacheDirectory(), displayUrl(url));
+  try {
+    return diskStore(directory, limits.objectBytes);
+  } catch (error) {
+    if (cacheDir !== undefined) throw error;
+    return memoryStore(limits.objectBytes);
+  }
+}
