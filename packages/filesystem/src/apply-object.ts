@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { keepIgnored } from "@trueup/diff";
 import { formatKey, markOwned, parseKey, TrueUpError, type Applied, type Live } from "@trueup/spec";
 import { find } from "./find.ts";
@@ -27,11 +28,14 @@ export async function applyObject(applying: Applying): Promise<Applied> {
     const bytes = objectBytes(manifest);
     const live: Live = { manifest, uid, version: digestOfBytes(bytes) };
     const done: Applied = { status: "done", live, mask: true };
-    tell(applying, path, live);
-    if (found?.standing.digest === live.version) return done;
+    if (found?.standing.digest === live.version) {
+      tell(applying, path, live);
+      return done;
+    }
     checkGoOn(context);
     const how = found === undefined ? "create" : "replace";
-    if (await writeWhole(system.folders, path, bytes, { how, mode: secret ? 0o600 : 0o644 })) return done;
+    const onReady = (stats: Stats): void => tell(applying, path, live, stats);
+    if (await writeWhole(system.folders, path, bytes, { how, mode: secret ? 0o600 : 0o644, onReady })) return done;
     found = await find(system, path, item, context.owner);
   }
   throw new TrueUpError("CONFLICT", `${formatKey(key)}: ${path} comes and goes`, { key });

@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { keepIgnored } from "@trueup/diff";
 import { canonicalJson, formatKey, markOwned, TrueUpError, type Applied, type Live, type Manifest } from "@trueup/spec";
 import { find, type Found } from "./find.ts";
@@ -48,15 +49,18 @@ async function put(applying: Applying, declared: RawFile): Promise<Live> {
       digest: digestOfBytes(file.bytes),
     };
     const live = rawFileLive(wanted, { path, uid, ref: refOf(item.declared.manifest), record });
-    tell(applying, path, live);
     if (!sameRecord(noted, record)) {
       checkGoOn(context);
       await system.records.write(record);
     }
-    if (found !== undefined && versionOf(found.standing, file.mode !== undefined) === live.version) return live;
+    if (found !== undefined && versionOf(found.standing, file.mode !== undefined) === live.version) {
+      tell(applying, path, live);
+      return live;
+    }
     checkGoOn(context);
     const how = found === undefined ? "create" : "replace";
-    const options = { how, mode: file.mode ?? defaultMode(applying), exact: file.mode !== undefined } as const;
+    const onReady = (stats: Stats): void => tell(applying, path, live, stats);
+    const options = { how, mode: file.mode ?? defaultMode(applying), exact: file.mode !== undefined, onReady } as const;
     if (await writeWhole(system.folders, path, file.bytes, options)) return live;
     // Something came to stand there. What we were about to write may be from a call of ours that was given up.
     found = await find(system, path, item, context.owner);

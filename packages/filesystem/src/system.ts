@@ -20,7 +20,9 @@ export interface Told {
   readonly key: Key;
   readonly owner: Owner;
   /** `Live.version`; `absent`; undefined where the core read it by itself and a watch says it again. */
-  version?: string;
+  readonly version?: string;
+  /** Of the file that an apply put there (`stampOf`). */
+  readonly stamp?: string;
 }
 
 export function openSystem(name: string, root: string): System {

@@ -1,11 +1,19 @@
-import { readFileSync, watch as watchFolder, type FSWatcher } from "node:fs";
+import { lstatSync, readFileSync, watch as watchFolder, type FSWatcher, type Stats } from "node:fs";
 import { lstat, readdir, realpath } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { OWN_FOLDER, splitPath, type RelativePath } from "./layout.ts";
 
+/** What is known of a change without reading. */
+export interface Change {
+  /** Of what stands there now (`stampOf`); undefined where nothing does. */
+  readonly stamp: string | undefined;
+  /** False: it was put there as a whole, and not written to since. */
+  readonly edited: boolean;
+}
+
 export interface TreeListener {
   /** These may have changed, come or gone: files, and folders that are gone with all that was in them. Waited for before the next. */
-  changed(paths: ReadonlySet<RelativePath>): Promise<void>;
+  changed(changes: ReadonlyMap<RelativePath, Change>): Promise<void>;
   /** Events were, or may have been, missed. */
   lost(error: unknown): void;
   /** The whole tree is watched again; these are its files. */
@@ -33,7 +41,8 @@ export async function watchTree(
 ): Promise<TreeWatch> {
   const root = await realpath(directory);
   const watched = new Map<RelativePath, { readonly watcher: FSWatcher; readonly inode: number }>();
-  let pending = new Set<RelativePath>();
+  /** Whether the file was written to, or only came or went. */
+  let pending = new Map<RelativePath, boolean>();
   let gathering: NodeJS.Timeout | undefined;
   let retrying: NodeJS.Timeout | undefined;
   let working: Promise<void> = Promise.resolve();
@@ -74,34 +83,37 @@ export async function watchTree(
     if (name === null || (type === "rename" && name === own)) {
       // The folder itself went. Another may stand there by now, with the same inode number even: it is watched anew.
       drop(folder);
-      note(folder);
+      note(folder, false);
     }
-    if (name !== null) note(folder === "" ? name : `${folder}/${name}`);
+    if (name !== null) note(folder === "" ? name : `${folder}/${name}`, type !== "rename");
   }
 
-  function note(path: RelativePath): void {
+  function note(path: RelativePath, edited: boolean): void {
     if (closed || path === OWN_FOLDER) return;
-    pending.add(path);
+    pending.set(path, edited || pending.get(path) === true);
     gathering ??= setTimeout(() => {
       gathering = undefined;
-      const paths = pending;
-      pending = new Set();
-      enqueue(() => look(paths));
+      const noted = pending;
+      pending = new Map();
+      enqueue(() => look(noted));
     }, GATHER_MS);
   }
 
-  async function look(paths: ReadonlySet<RelativePath>): Promise<void> {
-    const changed = new Set<RelativePath>();
-    for (const path of paths) {
-      const stats = path === "" ? undefined : await lstat(join(root, path)).catch(ignoreMissing);
+  async function look(noted: ReadonlyMap<RelativePath, boolean>): Promise<void> {
+    const changes = new Map<RelativePath, Change>();
+    const files = new Set<RelativePath>();
+    for (const [path, edited] of noted) {
+      // Synchronous: what can be watched is local, and a trip through the thread pool for each event of ours costs more than our write.
+      const stats = path === "" ? undefined : lstatSync(join(root, path), { throwIfNoEntry: false });
       if (path !== "" && stats?.isDirectory() !== true) {
         if (watched.has(path)) drop(path);
-        changed.add(path);
-      } else if (watched.get(path)?.inode !== stats?.ino || path === "") {
-        await add(path, changed); // throws where the root is gone
+        changes.set(path, { stamp: stats && stampOf(stats), edited });
+      } else if (path === "" || watched.get(path)?.inode !== stats?.ino) {
+        await add(path, files); // throws where the root is gone
       }
     }
-    if (changed.size > 0) await listener.changed(changed);
+    for (const path of files) changes.set(path, { stamp: undefined, edited: true });
+    if (changes.size > 0) await listener.changed(changes);
   }
 
   /** One thing after the other; what fails makes the watch blind. */
@@ -141,6 +153,9 @@ export async function watchTree(
     },
   };
 }
+
+/** Tells a file from another in its place. Inode numbers alone are given out again at once. */
+export const stampOf = ({ ino, size, mtimeMs }: Stats): string => `${ino} ${size} ${mtimeMs}`;
 
 function ignoreMissing(error: unknown): undefined {
   const code = error instanceof Error && "code" in error ? error.code : undefined;

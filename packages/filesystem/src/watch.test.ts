@@ -121,6 +121,14 @@ describe("a hand edit is told", () => {
       },
     ],
     [
+      "removed, and another moved to its place, which may get its inode number",
+      (path, text) => {
+        rmSync(path);
+        writeFileSync(join(path, "../other"), text);
+        renameSync(join(path, "../other"), path);
+      },
+    ],
+    [
       "moved to a backup and written anew, as vim does",
       (path, text) => {
         writeFileSync(join(path, "../.web.yaml.swp"), "swap");
@@ -356,7 +364,7 @@ describe("a watch that went blind", () => {
     at.write("a/b/1", "x");
     const told: string[] = [];
     const listener = {
-      changed: async (paths: ReadonlySet<string>) => void told.push(...paths),
+      changed: async (changes: ReadonlyMap<string, unknown>) => void told.push(...changes.keys()),
       lost: (error: unknown) => void told.push(String(error)),
       resynced: async (files: ReadonlySet<string>) => void told.push(`resynced ${[...files].toSorted().join(" ")}`),
     };

@@ -15,7 +15,7 @@ import { refOfPath, type RelativePath } from "./layout.ts";
 import { isRawFile, trackingOf } from "./raw-file.ts";
 import { readStanding } from "./read.ts";
 import { uidOf, type System } from "./system.ts";
-import { watchTree, type TreeWatch } from "./tree-watch.ts";
+import { watchTree, type Change, type TreeWatch } from "./tree-watch.ts";
 
 const CONCURRENCY = 16;
 
@@ -37,33 +37,39 @@ export function watching(system: System): Watching {
   async function open(): Promise<TreeWatch> {
     await system.identity();
     return await watchTree(system.root, {
-      changed: (paths) => check(withContents(paths)),
+      changed: (changes) => check(withContents(changes.keys()).filter((path) => !isOurWrite(path, changes.get(path)))),
       lost(error) {
         const event: WatchEvent = { type: "lost", error: watchError(error) };
         for (const { listener } of watchers) listener(event);
       },
       async resynced(files) {
-        await check(new Set([...files, ...system.told.keys()]));
+        await check([...new Set([...files, ...system.told.keys()])]);
         for (const { listener } of watchers) listener({ type: "resynced" });
       },
     });
   }
 
-  /** A folder that is gone took everything with it that was in it. */
-  function withContents(paths: ReadonlySet<RelativePath>): Set<RelativePath> {
-    const all = new Set(paths);
-    const folders = [...paths].filter((path) => !system.told.has(path) && refOfPath(path) === undefined);
-    if (folders.length === 0) return all;
-    for (const path of system.told.keys()) if (folders.some((folder) => path.startsWith(`${folder}/`))) all.add(path);
-    return all;
+  /** The file that an apply put there, not written to since: known without reading it. */
+  function isOurWrite(path: RelativePath, change: Change | undefined): boolean {
+    return change?.edited === false && change.stamp !== undefined && system.told.get(path)?.stamp === change.stamp;
   }
 
-  async function check(paths: ReadonlySet<RelativePath>): Promise<void> {
+  /** A folder that is gone took everything with it that was in it. */
+  function withContents(paths: Iterable<RelativePath>): RelativePath[] {
+    const all = new Set(paths);
+    const folders = [...all].filter((path) => !system.told.has(path) && refOfPath(path) === undefined);
+    if (folders.length > 0) {
+      for (const path of system.told.keys()) if (folders.some((folder) => path.startsWith(`${folder}/`))) all.add(path);
+    }
+    return [...all];
+  }
+
+  async function check(paths: readonly RelativePath[]): Promise<void> {
     const queue = paths.values();
     const worker = async (): Promise<void> => {
       for (const path of queue) await checkOne(path);
     };
-    await Promise.all(Array.from({ length: Math.min(CONCURRENCY, paths.size) }, worker));
+    await Promise.all(Array.from({ length: Math.min(CONCURRENCY, paths.length) }, worker));
   }
 
   async function checkOne(path: RelativePath): Promise<void> {
@@ -72,7 +78,7 @@ export function watching(system: System): Watching {
     const told = system.told.get(path);
     if (now === undefined) {
       if (told === undefined || told.version === "absent") return;
-      system.told.set(path, { ...told, version: "absent" });
+      system.told.set(path, { key: told.key, owner: told.owner, version: "absent" });
       emit(told.owner, { type: "gone", key: told.key });
       return;
     }

@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, fstatSync, type Stats } from "node:fs";
 import { link, lstat, open, readdir, rename, rmdir, unlink } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
 import { codeOf, fileError } from "./errors.ts";
@@ -14,6 +14,8 @@ export interface WriteOptions {
   readonly mode?: number;
   /** The mode is meant exactly, whatever the umask. */
   readonly exact?: boolean;
+  /** Called before it is put in its place, with what it will be there. */
+  readonly onReady?: (stats: Stats) => void;
 }
 
 /**
@@ -24,7 +26,7 @@ export async function writeWhole(
   folders: Folders,
   path: RelativePath,
   bytes: Uint8Array | string,
-  { how, mode = 0o644, exact = false }: WriteOptions,
+  { how, mode = 0o644, exact = false, onReady }: WriteOptions,
 ): Promise<boolean> {
   const { folder, name } = splitPath(path);
   const unfinished = `${process.pid}-${randomUUID()}`;
@@ -36,6 +38,7 @@ export async function writeWhole(
       await file.writeFile(bytes);
       if (exact) await file.chmod(mode);
       await file.sync();
+      onReady?.(fstatSync(file.fd)); // answered from memory: the file is open
     } catch (error) {
       await unlink(from).catch(() => {});
       throw fileError(error, "cannot write", path);

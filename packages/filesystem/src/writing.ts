@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import {
   formatKey,
   TrueUpError,
@@ -11,6 +12,7 @@ import {
 import { notOurs, ownerOf, type Found } from "./find.ts";
 import type { RelativePath } from "./layout.ts";
 import { isConfirmed, sameOwner, type System } from "./system.ts";
+import { stampOf } from "./tree-watch.ts";
 
 /** One call of `apply`, with what all parts of it need. */
 export interface Applying {
@@ -23,8 +25,13 @@ export interface Applying {
 }
 
 /** Said before it is written, so that the watch tells of everything else that comes to stand there. */
-export function tell({ system, item, context }: Applying, path: RelativePath, { version }: Live): void {
-  system.told.set(path, { key: item.key, owner: context.owner, ...(version === undefined ? {} : { version }) });
+export function tell({ system, item, context }: Applying, path: RelativePath, { version }: Live, stats?: Stats): void {
+  system.told.set(path, {
+    key: item.key,
+    owner: context.owner,
+    ...(version === undefined ? {} : { version }),
+    ...(stats === undefined ? {} : { stamp: stampOf(stats) }),
+  });
 }
 
 /** Throws `NOT_OURS` unless what stands there bears our mark, lost it to a hand edit, or is to be adopted as it was seen. */
