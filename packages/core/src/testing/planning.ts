@@ -1,0 +1,67 @@
+import {
+  digestOf,
+  keyOf,
+  refOf,
+  type Application,
+  type Declared,
+  type Key,
+  type Manifest,
+  type Owner,
+  type Tracked,
+} from "@trueup/spec";
+import { guardTarget, type GuardedTarget } from "../guard.ts";
+import { createKeyed } from "../keyed.ts";
+import { plan, type Planning, type PlanOptions } from "../plan.ts";
+
+export const keyed: ReturnType<typeof createKeyed> = createKeyed("a secret of the tests");
+export const owner: Owner = { installation: "here", application: "app" };
+
+export const manifest = (
+  name: string,
+  data: Record<string, string> = {},
+  annotations?: Record<string, string>,
+): Manifest => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name, namespace: "demo", ...(annotations && { annotations }) },
+  data,
+});
+
+export const declaredOf = (value: Manifest): Declared => ({
+  manifest: value,
+  origin: { file: `${value.metadata.name}.yaml`, line: 1 },
+  digest: digestOf(value),
+});
+
+export const keyFor = (name: string, target = "memory"): Key => keyOf(refOf(manifest(name), target));
+
+/** A plan of these objects on this target, by the tests' owner. */
+export async function planFor(
+  target: Parameters<typeof guardTarget>[1],
+  objects: readonly Manifest[] | undefined,
+  more: Partial<PlanOptions> & { rows?: readonly Tracked[]; settings?: Partial<Application> } = {},
+): Promise<Planning> {
+  const { rows = [], settings = {}, ...options } = more;
+  const guarded: GuardedTarget = guardTarget(target.name, target, 1_000);
+  return await plan({
+    application: { name: "app", source: "s", target: target.name, ...settings },
+    revision: { id: "r1" },
+    rendered:
+      objects === undefined
+        ? undefined
+        : {
+            objects: new Map(objects.map((value) => [keyOf(refOf(value, target.name)), declaredOf(value)])),
+            warnings: [],
+          },
+    inventory: new Map(rows.map((row) => [row.key, row])),
+    targets: new Map([[target.name, guarded]]),
+    owner,
+    keyed,
+    purpose: "apply",
+    ...options,
+  });
+}
+
+/** Each change in short: `update a: changed in Git`. */
+export const summary = ({ plan: { changes } }: Planning): string[] =>
+  changes.map(({ action, key, reason }) => `${action} ${key.slice(key.lastIndexOf("/") + 1)}: ${reason}`);
