@@ -1,5 +1,5 @@
 import { formatPointer, isObject, type Json, type JsonPatchOperation, type Pointer } from "@trueup/spec";
-import { equal, fieldOf } from "./equal.ts";
+import { equal, fieldOf, type Unequal } from "./equal.ts";
 import { itemKey, type ListKeys } from "./list-keys.ts";
 import { commonRuns, longestIncreasing } from "./sequence.ts";
 
@@ -23,15 +23,8 @@ const item = (place: Place, index: number): Place => ({ ...place, pointer: `${pl
  * differs field by field, at equal positions. Appends what it did to `operations`, in the order to apply it.
  */
 export function align(before: Json, after: Json, listKeys: ListKeys, operations: JsonPatchOperation[]): Json {
-  const unequal = new WeakMap<object, unknown>();
-  /** Remembers what differs, as nested lists would be compared again at each of their levels. */
-  const same = (a: Json, b: Json): boolean => {
-    if (typeof a !== "object" || a === null) return equal(a, b);
-    if (unequal.get(a) === b) return false;
-    const answer = equal(a, b);
-    if (!answer) unequal.set(a, b);
-    return answer;
-  };
+  const unequal: Unequal = new WeakMap();
+  const same = (a: Json, b: Json): boolean => equal(a, b, 0, unequal);
 
   function walk(before: Json, after: Json, place: Place): Json {
     if (Array.isArray(before) && Array.isArray(after)) {

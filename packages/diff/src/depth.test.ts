@@ -12,6 +12,7 @@ import {
   mergeMasks,
   omit,
   project,
+  projectDigest,
   redact,
   subtractMask,
   threeWay,
@@ -71,6 +72,7 @@ describe("values 20,000 levels deep", () => {
     ["maskOf", () => maskOf(object(deep))],
     ["maskOf, lists", () => maskOf(object(nested(20_000, 1, (below) => [{ name: "a", below }])))],
     ["redact", () => redact(deep, ["/a"])],
+    ["projectDigest", () => projectDigest(deep, true)],
     ["threeWay", () => threeWay({ desired: deep, live: other })],
     ["maskFromFieldsV1", () => mask(20_000)],
   ])("%s says LIMIT", (_name, run) => {
@@ -87,9 +89,12 @@ describe("values 20,000 levels deep", () => {
     expect(() => maskInterner()(fields)).toThrow(expect.objectContaining(LIMIT));
   });
 
-  it("a pointer of 20,000 tokens is no problem in a shallow value", () => {
-    const rules = [{ pointers: ["/a".repeat(20_000)] }];
-    expect(applyIgnores(object({ a: 1 }), { rules })).toStrictEqual(object({ a: 1 }));
+  it("so do pointers of over 1,000 tokens", () => {
+    const apply = (tokens: number) => applyIgnores(object(deep), { rules: [{ pointers: ["/a".repeat(tokens)] }] });
+    expect(apply(1000)).toStrictEqual(object(deep));
+    expect(() => apply(1001)).toThrow(
+      expect.objectContaining({ code: "LIMIT", message: "an ignore rule: a JSON Pointer of over 1000 tokens" }),
+    );
   });
 });
 

@@ -9,6 +9,7 @@ import {
   type Pointer,
   TrueUpError,
 } from "@trueup/spec";
+import { MAX_DEPTH } from "./depth.ts";
 import { fieldOf } from "./equal.ts";
 import { maskFromFieldsV1 } from "./fields-v1.ts";
 import { itemKey, listKeysOf } from "./list-keys.ts";
@@ -26,7 +27,7 @@ export interface Ignored {
 
 /**
  * What the rules that match an object, and its `trueup.dev/ignore` annotation, leave alone of it.
- * Throws `INVALID` on what is no JSON Pointer, or is one to the whole document.
+ * Throws `INVALID` on what is no JSON Pointer, or is one to the whole document, and `LIMIT` on one of over 1,000 tokens.
  */
 export function ignoredOf(manifest: Manifest, rules: readonly IgnoreRule[]): Ignored {
   const pointers: (readonly string[])[] = [];
@@ -45,7 +46,12 @@ export function ignoredOf(manifest: Manifest, rules: readonly IgnoreRule[]): Ign
 }
 
 function tokensOf(pointer: Pointer, where: string): readonly string[] {
-  if (pointer.startsWith("/") && pointer.length > 1) return parsePointer(pointer);
+  if (pointer.startsWith("/") && pointer.length > 1) {
+    const tokens = parsePointer(pointer);
+    if (tokens.length > MAX_DEPTH)
+      throw new TrueUpError("LIMIT", `${where}: a JSON Pointer of over ${MAX_DEPTH} tokens`);
+    return tokens;
+  }
   throw new TrueUpError("INVALID", `${where}: not a JSON Pointer to a field: ${JSON.stringify(pointer)}`);
 }
 

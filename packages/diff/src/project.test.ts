@@ -6,6 +6,7 @@ import { listKeysOf } from "./list-keys.ts";
 import { maskOf } from "./mask.ts";
 import { omit } from "./omit.ts";
 import { project, projectDigest } from "./project.ts";
+import { cpuMs } from "./testing/cpu.ts";
 import { manifest } from "./testing/values.ts";
 
 describe("project", () => {
@@ -125,9 +126,8 @@ describe("project", () => {
   it("finds items in long lists at once", () => {
     const list = Array.from({ length: 20_000 }, (_, i) => ({ name: String(i), v: i }));
     const mask: Mask = { items: list.map(({ name }) => ({ key: { name }, mask: { fields: { v: true } } })) };
-    const start = performance.now();
-    const projected = project(list.toReversed(), mask);
-    expect(performance.now() - start).toBeLessThan(2000);
+    let projected: Json | undefined;
+    expect(cpuMs(() => (projected = project(list.toReversed(), mask)))).toBeLessThan(2000);
     expect(projected).toStrictEqual(list);
   });
 });

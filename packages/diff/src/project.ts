@@ -1,6 +1,6 @@
 import { createHash, createHmac } from "node:crypto";
 import { canonicalJson, isObject, type Json, type JsonObject, type Mask, type MaskItem } from "@trueup/spec";
-import { MAX_DEPTH, tooDeep } from "./depth.ts";
+import { MAX_DEPTH, plainJson, tooDeep } from "./depth.ts";
 import { equal, fieldOf } from "./equal.ts";
 import { isKeyDefault, itemFinder } from "./list-keys.ts";
 import { mergeMasks } from "./mask-algebra.ts";
@@ -27,10 +27,11 @@ export interface DigestOptions {
   readonly key?: string | Uint8Array;
 }
 
-/** SHA-256, in hex, of what lies under the mask. */
+/** SHA-256, in hex, of the canonical JSON of what lies under the mask. Throws `LIMIT` where it is nested too deep. */
 export function projectDigest(value: Json | undefined, mask: Mask, { key }: DigestOptions = {}): string {
+  const projected = project(value, mask);
   const hash = key === undefined ? createHash("sha256") : createHmac("sha256", key);
-  return hash.update(canonicalJson(project(value, mask))).digest("hex");
+  return hash.update(canonicalJson(projected === undefined ? undefined : plainJson(projected))).digest("hex");
 }
 
 function under(value: Json | undefined, mask: Mask, keepOrder: boolean, depth: number): Json | undefined {

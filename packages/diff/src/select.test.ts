@@ -1,6 +1,7 @@
 import type { Manifest, ObjectSelector } from "@trueup/spec";
 import { describe, expect, it } from "vitest";
 import { selects } from "./select.ts";
+import { cpuMs } from "./testing/cpu.ts";
 
 const deployment: Manifest = {
   apiVersion: "apps/v1",
@@ -58,8 +59,8 @@ describe("selects", () => {
 
   it("takes linear time", () => {
     const name = "a".repeat(50_000);
-    const start = performance.now();
-    expect(selects({ name: `${"a*".repeat(20_000)}b` }, { ...namespace, metadata: { name } })).toBe(false);
-    expect(performance.now() - start).toBeLessThan(500);
+    const manifest = { ...namespace, metadata: { name } };
+    const pattern = `${"a*".repeat(20_000)}b`;
+    expect(cpuMs(() => expect(selects({ name: pattern }, manifest)).toBe(false))).toBeLessThan(500);
   });
 });

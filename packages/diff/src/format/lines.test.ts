@@ -1,5 +1,6 @@
 import type { Json } from "@trueup/spec";
 import { describe, expect, it } from "vitest";
+import { cpuMs } from "../testing/cpu.ts";
 import { changeLines } from "./change-lines.ts";
 import { type Line, valueLines } from "./lines.ts";
 
@@ -276,9 +277,10 @@ describe("changeLines", () => {
   it("is quick on long lists and many fields", () => {
     const list = Array.from({ length: 50_000 }, (_, i) => ({ name: String(i), v: 1 }));
     const fields = Object.fromEntries(list.map(({ name }) => [`f${name}`, 1]));
-    const start = performance.now();
-    expect(changeLines({ list, fields }, { list: list.slice(1), fields: {} })).toHaveLength(50_000 + 7);
-    expect(changeLines({ fields: {} }, { fields })).toHaveLength(50_001);
-    expect(performance.now() - start).toBeLessThan(5000);
+    const ms = cpuMs(() => {
+      expect(changeLines({ list, fields }, { list: list.slice(1), fields: {} })).toHaveLength(50_000 + 7);
+      expect(changeLines({ fields: {} }, { fields })).toHaveLength(50_001);
+    });
+    expect(ms).toBeLessThan(5000);
   });
 });
