@@ -97,3 +97,10 @@ export async function repository(path: string): Promise<TestRepository> {
     },
   };
 }
+
+/** Makes an empty repository without a work tree, for `gitWriter` or pushes. Its branch is `main`. */
+export async function bareRepository(path: string): Promise<void> {
+  const git = await import("isomorphic-git");
+  await mkdir(path, { recursive: true });
+  await git.init({ fs, gitdir: path, bare: true, defaultBranch: "main" });
+}

@@ -19,7 +19,7 @@ export { storeCases } from "./store-cases.ts";
 export type { StoreHarness, StorePlace } from "./store-harness.ts";
 export { gitServer, gitServerMissing, runGit } from "./git-server.ts";
 export type { GitServer, GitServerFault, GitServerOptions, GitServerRequest } from "./git-server.ts";
-export { repository } from "./git-repository.ts";
+export { bareRepository, repository } from "./git-repository.ts";
 export type { CommitOptions, Files, TestRepository } from "./git-repository.ts";
 export { sourceCases } from "./source-cases.ts";
 export type { SourceFiles, SourceHarness, SourcePlace } from "./source-cases.ts";
