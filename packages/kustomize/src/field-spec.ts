@@ -61,12 +61,21 @@ export function visitField(root: Node, spec: FieldSpec, visit: Visit): void {
   visitPath(root, spec, visit);
 }
 
-const paths = new WeakMap<FieldSpec, readonly string[]>();
+interface Part {
+  readonly name: string;
+  /** `containers[]`: a list, and never made. */
+  readonly isList: boolean;
+}
+
+const paths = new WeakMap<FieldSpec, readonly Part[]>();
+
+const compile = (path: string): readonly Part[] =>
+  splitPath(path, "/").map((part) => (part.endsWith("[]") ? { name: part.slice(0, -2), isList: true } : { name: part, isList: false }));
 
 /** As `visitField`, of whatever kind the resource is. */
 export function visitPath(root: Node, spec: FieldSpec, visit: Visit): void {
   let path = paths.get(spec);
-  if (path === undefined) paths.set(spec, (path = splitPath(spec.path, "/")));
+  if (path === undefined) paths.set(spec, (path = compile(spec.path)));
   try {
     walk(root, path, 0, spec.create, visit);
   } catch (error) {
@@ -84,7 +93,7 @@ export class FieldError extends Error {
   }
 }
 
-function walk(node: Node, path: readonly string[], at: number, create: boolean, visit: Visit): void {
+function walk(node: Node, path: readonly Part[], at: number, create: boolean, visit: Visit): void {
   if (at === path.length) {
     visit.set(node);
     return;
@@ -94,11 +103,9 @@ function walk(node: Node, path: readonly string[], at: number, create: boolean, 
     for (const item of node.content) walk(item, path, at, create, visit);
     return;
   }
-  if (node.kind !== "map") throw new FieldError("expected sequence or mapping node", path.join("/"));
-  const part = path[at] as string;
-  const isList = part.endsWith("[]");
-  const name = isList ? part.slice(0, -2) : part;
-  if (name === "") throw new FieldError("cannot set or create an empty field name", path.join("/"));
+  if (node.kind !== "map") throw new FieldError("expected sequence or mapping node", shown(path));
+  const { name, isList } = path[at] as Part;
+  if (name === "") throw new FieldError("cannot set or create an empty field name", shown(path));
   let wanted: Kind | undefined;
   let tag = "";
   if (!create || visit.kind === undefined || isList) {
@@ -123,6 +130,8 @@ function walk(node: Node, path: readonly string[], at: number, create: boolean, 
   }
   walk(found, path, at + 1, create, visit);
 }
+
+const shown = (path: readonly Part[]): string => path.map(({ name }) => name).join("/");
 
 /** Every one of the specs, in their order. */
 export function visitFields(root: Node, specs: readonly FieldSpec[], visit: Visit): void {

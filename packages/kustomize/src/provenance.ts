@@ -3,6 +3,8 @@ import type { JsonObject } from "@trueup/spec";
 import { parseRemote } from "./remote.ts";
 import { ORIGIN_NOTE, TRANSFORMATIONS_NOTE, type Resource } from "./resource.ts";
 import type { Resources } from "./resources.ts";
+import { lookup, setField } from "./yaml/edit.ts";
+import { become, map, NULL, scalar, STR } from "./yaml/node.ts";
 import { parseNode } from "./yaml/parse.ts";
 import { toPlain, toJson } from "./yaml/value.ts";
 
@@ -54,6 +56,14 @@ export function ofPlugin(plugin: Resource): Provenance | undefined {
 
 export function setOrigin(resource: Resource, provenance: Provenance): void {
   resource.annotations = resource.annotations.set(ORIGIN_NOTE, print(provenance));
+}
+
+/** Of a resource from a file: its other annotations stay as they are written. */
+export function annotateOrigin(resource: Resource, provenance: Provenance): void {
+  const annotations = lookup(resource.node, ["metadata", "annotations"], "map");
+  if (annotations === undefined) return;
+  if (annotations.tag === NULL) become(annotations, map());
+  setField(annotations, ORIGIN_NOTE, scalar(print(provenance), STR));
 }
 
 /** What a generator made says so; what says something already is left alone. */

@@ -1,4 +1,4 @@
-import type { Origin } from "@trueup/spec";
+import { TrueUpError, type Origin } from "@trueup/spec";
 import { apiVersionOf, effectiveNamespace, makeId, splitApiVersion, type Gvk, type ResId } from "./ids.ts";
 import {
   copyNode,
@@ -122,11 +122,17 @@ export class Resource {
     const namespaces = field(notes, NOTES.previousNamespaces)?.value.split(",") ?? [];
     const kinds = field(notes, NOTES.previousKinds)?.value.split(",") ?? [];
     const gv = splitApiVersion(this.apiVersion);
-    return names.split(",").map((name, i) => ({
+    const parts = names.split(",");
+    if (parts.length !== namespaces.length || parts.length !== kinds.length) {
+      throw new TrueUpError("INVALID", `${this.origin.file}: ${this.kind} ${this.name}: number of previous names, namespaces and kinds not equal`, {
+        origin: this.origin,
+      });
+    }
+    return parts.map((name, i) => ({
       ...gv,
-      kind: kinds[i] ?? "",
+      kind: kinds[i] as string,
       name,
-      namespace: namespaces[i] ?? "",
+      namespace: namespaces[i] as string,
       // Whether it is outside any namespace stands in the namespace's text.
       clusterScoped: false,
     }));

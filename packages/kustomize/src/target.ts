@@ -5,7 +5,7 @@ import { configOfCrds } from "./crds.ts";
 import { COMPONENT, parseKustomization, type Kustomization } from "./kustomization.ts";
 import type { Loader } from "./loader.ts";
 import { runGenerators, runTransformers, runValidators } from "./steps.ts";
-import { below, setOrigin, type Provenance } from "./provenance.ts";
+import { annotateOrigin, below, type Provenance } from "./provenance.ts";
 import { parseNode, YamlProblem } from "./yaml/parse.ts";
 import { toPlain } from "./yaml/value.ts";
 
@@ -118,7 +118,7 @@ export class Target {
     try {
       const resources = await this.loader.resources(path);
       if (this.provenance !== undefined)
-        for (const resource of resources) setOrigin(resource, below(this.provenance, path));
+        for (const resource of resources) annotateOrigin(resource, below(this.provenance, path));
       into.resources.appendAll(resources);
       return undefined;
     } catch (error) {
