@@ -53,7 +53,7 @@ export interface Comparison {
 
 export async function compareItem(comparison: Comparison): Promise<Verdict> {
   const { declared } = comparison.item;
-  return declared === undefined ? comparePrune(comparison) : await compareDeclared(comparison, declared);
+  return declared === undefined ? await comparePrune(comparison) : await compareDeclared(comparison, declared);
 }
 
 // ---- what is declared ----
@@ -225,7 +225,7 @@ function unmarked(manifest: Manifest): Manifest {
 
 // ---- what is no longer declared ----
 
-function comparePrune(comparison: Comparison): Verdict {
+async function comparePrune(comparison: Comparison): Promise<Verdict> {
   const { item, seen, application, declaredUids, sameTarget } = comparison;
   const tracked = item.tracked;
   if (tracked === undefined || seen.status === "absent") return { type: "release" };
@@ -247,7 +247,10 @@ function comparePrune(comparison: Comparison): Verdict {
     const message = `${what} left Git and stays: the application does not prune`;
     return { type: "release", finding: message };
   }
-  const planned: Planned = { action: "delete", reason: "left Git", stamp: "delete" };
+  const planned: Planned = {
+    ...((await comparison.plan()) ?? { reason: "left Git", stamp: "delete" }),
+    action: "delete",
+  };
   return { type: "change", planned, change: describe(comparison, planned, "delete") };
 }
 

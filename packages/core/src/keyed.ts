@@ -14,6 +14,9 @@ export interface Keyed {
   readonly random: string;
 }
 
+/** Of the folder that the object stands for; `""` where it stands for none. */
+export const contentDigest = ({ content }: Declared): string => content?.digest ?? content?.tree.digest ?? "";
+
 /** `secret` is the controller's key, or the one that was made and kept beside the store. */
 export function createKeyed(secret: string): Keyed {
   const derive = (purpose: string): string =>
@@ -29,7 +32,7 @@ export function createKeyed(secret: string): Keyed {
     declared(declared) {
       let digest = known.get(declared);
       if (digest === undefined) {
-        digest = hmac(`${declared.digest} ${declared.content?.tree.digest ?? ""}`);
+        digest = hmac(`${declared.digest} ${contentDigest(declared)}`);
         known.set(declared, digest);
       }
       return digest;

@@ -1,15 +1,17 @@
-import type {
-  ApplicationState,
-  Approval,
-  ChangeRecord,
-  Commit,
-  Health,
-  HistoryEntry,
-  Outcome,
-  Revision,
-  RowChange,
-  TrueUpError,
-  Verification,
+import {
+  canonicalJson,
+  type ApplicationState,
+  type Approval,
+  type ChangeRecord,
+  type Commit,
+  type Health,
+  type HistoryEntry,
+  type Json,
+  type Outcome,
+  type Revision,
+  type RowChange,
+  type TrueUpError,
+  type Verification,
 } from "@trueup/spec";
 import type { Runtime } from "./runtime.ts";
 
@@ -46,7 +48,7 @@ export function record(
   const entry = historyRow(begun, ending);
   const state = stateAfter(before, ending);
   const rows: RowChange[] = [];
-  if (JSON.stringify(state) !== JSON.stringify(before)) rows.push({ type: "state", state });
+  if (canonicalJson(state as Json) !== canonicalJson(before as Json)) rows.push({ type: "state", state });
   if (isNews(runtime, before, entry)) rows.push({ type: "history", entry });
   return { rows, entry };
 }

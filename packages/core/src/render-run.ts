@@ -12,11 +12,14 @@ export async function renderRun(
 ): Promise<RenderedApplication | undefined> {
   if (runtime.removing) return undefined;
   const { application } = runtime;
-  if (!resolved.sameInputs || runtime.rendered === undefined) {
+  const { snapshot } = resolved.opened;
+  let kept = runtime.rendered;
+  const readable = (kept?.snapshot ?? snapshot) === snapshot;
+  if (!resolved.sameInputs || kept === undefined || !readable) {
     const specification = specificationOf(runtime);
     const of = await render({
       application,
-      tree: resolved.opened.snapshot.tree,
+      tree: snapshot.tree,
       renderers: engine.renderers,
       targets: engine.targets,
       validate: engine.validate,
@@ -30,9 +33,11 @@ export async function renderRun(
       },
       signal,
     });
-    runtime.rendered = { of, specification };
+    const folders = [...of.objects.values()].some(({ content }) => content !== undefined);
+    kept = { of, specification, ...(folders && { snapshot }) };
+    runtime.rendered = kept;
   }
-  const { of } = runtime.rendered;
+  const { of } = kept;
   const tracked = runtime.record?.inventory.size ?? 0;
   if (of.objects.size === 0 && tracked > 0 && application.prune?.allowEmpty !== true) {
     const message = `application ${application.name} renders to nothing, where there are ${tracked} objects: nothing is pruned unless prune.allowEmpty says so`;

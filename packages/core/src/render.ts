@@ -23,6 +23,7 @@ import {
 } from "@trueup/spec";
 import { call } from "./call.ts";
 import { createRecorder, normalize } from "./inputs.ts";
+import { contentDigest } from "./keyed.ts";
 import { routesOf, selects } from "./select.ts";
 
 /** What a render needs from around it. All of it is optional for those who render without a controller. */
@@ -253,7 +254,7 @@ function inNamespace(declared: Declared, namespace: string | undefined): Declare
 
 function renderedDigest(objects: ReadonlyMap<Key, Declared>, hooks: readonly Hook[]): string {
   const hash = createHash("sha256");
-  const lines = [...objects].map(([key, { digest, content }]) => `${key} ${digest} ${content?.tree.digest ?? ""}\n`);
+  const lines = [...objects].map(([key, declared]) => `${key} ${declared.digest} ${contentDigest(declared)}\n`);
   for (const line of lines.toSorted()) hash.update(line);
   for (const { phases, declared } of hooks) hash.update(`${phases.join()} ${declared.digest}\n`);
   return hash.digest("hex");

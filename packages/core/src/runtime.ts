@@ -10,6 +10,7 @@ import type {
   RenderCache,
   Revision,
   RowChange,
+  Snapshot,
   Store,
   Target,
   Tracked,
@@ -49,6 +50,13 @@ export interface Engine {
   readonly now: () => number;
 }
 
+export interface KeptRender {
+  readonly of: RenderedApplication;
+  readonly specification: string;
+  /** Where objects stand for folders: what they are read from, closed once the source has moved on. */
+  readonly snapshot?: Snapshot;
+}
+
 /** What one application has in memory between runs. The store holds all that must not be lost. */
 export interface Runtime {
   application: Application;
@@ -57,7 +65,7 @@ export interface Runtime {
   /** As the store has it, with the rows of the run under way. */
   record: { state: ApplicationState; inventory: Map<Key, Tracked>; token: number } | undefined;
   /** The last render and the specification it was made for. */
-  rendered: { readonly of: RenderedApplication; readonly specification: string } | undefined;
+  rendered: KeptRender | undefined;
   /** Which application has a key: shared by all runtimes of a controller, so that a live change finds its application at once. */
   readonly owners: Map<Key, Runtime>;
   /** Objects that a watch, or a failure, says to read again. */

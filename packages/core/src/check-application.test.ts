@@ -1,0 +1,79 @@
+import type { Application } from "@trueup/spec";
+import { describe, expect, it } from "vitest";
+import { checkApplication, checkDependencies } from "./check-application.ts";
+
+const names = {
+  sources: new Set(["git", "charts"]),
+  renderers: new Set(["kustomize"]),
+  targets: new Set(["west", "east"]),
+};
+const application: Application = { name: "team/shop-1.a_b", source: "git", target: "east" };
+const wrong = (change: object): string => {
+  try {
+    checkApplication({ ...application, ...change } as Application, names);
+    return "";
+  } catch (error) {
+    expect(error).toMatchObject({ code: "INVALID" });
+    return (error as Error).message;
+  }
+};
+
+describe("an application", () => {
+  it("that names what is there is taken", () => {
+    expect(wrong({})).toBe("");
+    expect(wrong({ renderer: "plain" })).toBe("");
+    expect(wrong({ renderer: "kustomize", path: "deploy/a..b" })).toBe("");
+    expect(wrong({ target: undefined, routes: [{ target: "east" }, { target: "west" }] })).toBe("");
+    expect(wrong({ name: "a".repeat(253) })).toBe("");
+  });
+
+  it("that names what is not there is refused, with what there is", () => {
+    expect(wrong({ source: "svn" })).toBe("application team/shop-1.a_b: source: svn is not one of charts, git");
+    expect(wrong({ renderer: "helm" })).toBe("application team/shop-1.a_b: renderer: helm is not one of kustomize");
+    expect(wrong({ target: "north" })).toBe("application team/shop-1.a_b: target: north is not one of east, west");
+    expect(wrong({ target: undefined, routes: [{ target: "east" }, { target: "north" }] })).toContain(
+      "routes/1/target: north is not one of",
+    );
+  });
+
+  it("has exactly one of target and routes", () => {
+    expect(wrong({ target: undefined })).toContain("target, routes: exactly one of the two is wanted");
+    expect(wrong({ routes: [{ target: "east" }] })).toContain("exactly one of the two");
+  });
+
+  it("has a name, and a path inside the source", () => {
+    for (const name of ["", "-a", "/a", "a b", "a".repeat(254), "ä"])
+      expect(wrong({ name })).toContain("name: 1 to 253");
+    for (const path of ["..", "a/../b", "../a"]) expect(wrong({ path })).toContain("path: it leads out of the source");
+  });
+
+  it("hears of everything at once", () => {
+    expect(wrong({ source: "svn", path: ".." }).split("; ")).toHaveLength(2);
+  });
+});
+
+describe("dependencies", () => {
+  const all = (on: Readonly<Record<string, readonly string[]>>): ReadonlyMap<string, Application> =>
+    new Map(
+      Object.entries(on).map(([name, others]) => [
+        name,
+        { name, source: "git", target: "east", dependsOn: others.map((application) => ({ application })) },
+      ]),
+    );
+
+  it("may form any shape but a circle", () => {
+    expect(() => checkDependencies(all({ a: ["b", "c"], b: ["d"], c: ["d"], d: [] }))).not.toThrow();
+    expect(() => checkDependencies(all({ a: ["b"], b: ["c"], c: ["a"] }))).toThrow(
+      "these applications wait for each other: a → b → c → a",
+    );
+    expect(() => checkDependencies(all({ x: ["a"], a: ["a"] }))).toThrow(
+      "these applications wait for each other: a → a",
+    );
+  });
+
+  it("name what is there", () => {
+    expect(() => checkDependencies(all({ a: ["ghost"] }))).toThrow(
+      "application a: dependsOn names ghost, which is not there",
+    );
+  });
+});
