@@ -2,7 +2,7 @@
 import { createController, memoryStore } from "@trueup/core";
 import { digestOf, TrueUpError, type Capabilities, type Declared, type Renderer, type Target } from "@trueup/spec";
 import { memorySource, memoryTarget } from "@trueup/testkit";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 const OLD: Capabilities = { apiVersions: ["v1", "networking/v1beta1"], version: "v1.18.0" };
 const NEW: Capabilities = { apiVersions: ["v1", "networking/v1beta1", "networking/v1"], version: "v1.19.0" };
@@ -26,11 +26,6 @@ function ingresses({ asks = true } = {}): Renderer & { renders: number } {
 }
 
 describe("a renderer that asks for the target's capabilities", () => {
-  const open: { stop(): Promise<void> }[] = [];
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map(async (controller) => await controller.stop()));
-  });
-
   function world(renderer = ingresses()) {
     const live = memoryTarget();
     const cluster = { serves: OLD, asked: 0, fails: undefined as TrueUpError | undefined, hangs: false };
@@ -53,7 +48,7 @@ describe("a renderer that asks for the target's capabilities", () => {
       callTimeoutMs: 100,
       applications: [{ name: "web", source: "git", target: "live" }],
     });
-    open.push(controller);
+    onTestFinished(async () => await controller.stop());
     const apiVersion = () => live.get({ group: "networking", kind: "Ingress", name: "web" })?.apiVersion;
     return { renderer, live, cluster, source, controller, apiVersion, sync: () => controller.sync("web") };
   }

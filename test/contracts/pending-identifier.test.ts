@@ -3,7 +3,7 @@ import { createController, memoryStore } from "@trueup/core";
 import { TrueUpError, type Key, type Observed, type Store, type Target } from "@trueup/spec";
 import { memorySource } from "@trueup/testkit";
 import { randomUUID } from "node:crypto";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 
 /** One disk an accepted request; each takes `polls` questions until it is there. A token that was used before answers the first request. */
 function cloud({ polls = 2 } = {}) {
@@ -77,11 +77,6 @@ const disk = (size: number, name = "data"): string =>
   `{apiVersion: disks/v1, kind: Disk, metadata: {name: ${name}}, size: ${size}}\n`;
 
 describe("a target whose server chooses the identifier and answers pending", () => {
-  const open: { stop(): Promise<void> }[] = [];
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map(async (controller) => await controller.stop()));
-  });
-
   /** A controller; several on one store are the same one, restarted. `patience` is how long it waits in a run. */
   function controller(server: ReturnType<typeof cloud>, store: Store, patience = 60_000) {
     const source = memorySource({ files: { "disk.yaml": disk(10) } });
@@ -91,7 +86,7 @@ describe("a target whose server chooses the identifier and answers pending", () 
       store,
       applications: [{ name: "data", source: "git", target: "cloud", healthTimeoutMs: patience }],
     });
-    open.push(made);
+    onTestFinished(async () => await made.stop());
     return { source, sync: async () => await made.sync("data"), stop: async () => await made.stop() };
   }
   const row = async (store: Store) => (await store.read("data")).inventory.values().next().value;

@@ -3,7 +3,7 @@ import { createController, memoryStore } from "@trueup/core";
 import { digestOf, parseKey, TARGET, TrueUpError, type CallContext } from "@trueup/spec";
 import type { Key, Manifest, Observed, Route, Target } from "@trueup/spec";
 import { memorySource, memoryTarget } from "@trueup/testkit";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 
 /** A cluster with users, each with the namespaces that it may use. It would let a call without `as` do everything. */
 function cluster(name: string, rights: Record<string, readonly string[]>) {
@@ -56,11 +56,6 @@ const routes: readonly Route<"east" | "west">[] = [
 ];
 
 describe("two clusters in one application, with impersonation", () => {
-  const open: { stop(): Promise<void> }[] = [];
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map(async (controller) => await controller.stop()));
-  });
-
   function world(files: Record<string, string>, { cashier = ["pay"] }: { cashier?: readonly string[] } = {}) {
     const east = cluster("cluster-east", { shopkeeper: ["shop"], cashier });
     const west = cluster("cluster-west", { deployer: ["shop", "pay", "logs"] });
@@ -83,7 +78,7 @@ describe("two clusters in one application, with impersonation", () => {
       store: memoryStore(),
       applications: [{ name: "shop", source: "git", routes, as: { user: "deployer" }, allowLookup: true }],
     });
-    open.push(controller);
+    onTestFinished(async () => await controller.stop());
     return { east, west, source, controller, sync: async () => await controller.sync("shop") };
   }
 

@@ -43,8 +43,12 @@ export interface Declared {
   readonly digest: string;
   /** Leaves that must never be shown or stored in plain text. Secrets' `data` and `stringData` are always taken as such. */
   readonly sensitive?: readonly Pointer[];
-  /** For a manifest that stands for a folder: a Terraform stack, a site. */
-  readonly content?: { readonly tree: Tree; readonly path: string };
+  /**
+   * For a manifest that stands for a folder: a Terraform stack, a site. `tree` reaches as far as what stands in the folder
+   * refers to (`../modules`), and can be read during the run only. `digest` covers all that is read, and no more: it alone
+   * says whether the folder changed. Default: that of `tree`.
+   */
+  readonly content?: { readonly tree: Tree; readonly path: string; readonly digest?: string };
 }
 
 export interface Live {

@@ -163,7 +163,10 @@ export interface Target {
   /** Removes it if it still is what `tracked` says. What is gone already is `gone`. Throws `NOT_OURS` where it is another's. */
   delete(tracked: Tracked, seen: Observed, context: WriteContext): Promise<Deleted>;
 
-  /** A dry run, a replace, a stack's own plan. Undefined: the differ's, as where a target has none. */
+  /**
+   * A dry run, a replace, a stack's own plan. Asked too of what left Git (`item.declared` is absent), for what its deletion
+   * means; the action is `delete` then, whatever is answered. Undefined: the differ's, as where a target has none.
+   */
   plan?(
     item: Item,
     seen: Observed,
