@@ -39,7 +39,13 @@ export type ControllerEvent = { readonly time: number } & (
   | { readonly type: "watch-started" | "watch-resynced"; readonly target: string }
   | { readonly type: "watch-lost"; readonly target: string; readonly error: TrueUpError }
   | ({ readonly type: "application-set" | "application-removed" } & OfApplication)
-  | ({ readonly type: "drift-detected"; readonly key: Key; readonly reason: string } & OfApplication)
+  /** `rounds`: how often it was changed again after it was put right, without ten quiet minutes between. */
+  | ({
+      readonly type: "drift-detected";
+      readonly key: Key;
+      readonly reason: string;
+      readonly rounds: number;
+    } & OfApplication)
   | ({ readonly type: "retry-scheduled"; readonly attempt: number; readonly delayMs: number } & OfApplication)
   | ({ readonly type: "run-started"; readonly trigger: string } & OfRun)
   | ({ readonly type: "step-finished"; readonly step: StepName; readonly durationMs: number } & OfRun)

@@ -31,6 +31,9 @@ interface Fight {
 const QUIET_MS = 600_000;
 const LONGEST_MS = 300_000;
 
+/** Put right at once three times; then after 1, 2, 4 … seconds: whoever fights on meets no hot loop. */
+export const patience = (rounds: number): number => (rounds < 3 ? 0 : Math.min(1_000 * 2 ** (rounds - 3), LONGEST_MS));
+
 export function liveChanges({ engine, owners, runtimes, mark, seeing }: LiveChangesOptions): LiveChanges {
   const stops: Stop[] = [];
   const fights = new Map<Key, Fight>();
@@ -42,26 +45,26 @@ export function liveChanges({ engine, owners, runtimes, mark, seeing }: LiveChan
     return engine.keyed.fingerprint(live.manifest, maskFor(runtime.application, row.mask, live)) === row.expected;
   }
 
-  /** 0 the first time, then 1, 2, 4 … seconds; forgotten after ten quiet minutes. */
-  function patience(key: Key): number {
+  /** How often this object was changed again, after it was put right, without ten quiet minutes between. */
+  function roundOf(key: Key): number {
     const now = performance.now();
     const fight = fights.get(key);
     if (fight === undefined || now - fight.last > QUIET_MS) {
       fights.set(key, { rounds: 0, last: now });
       return 0;
     }
-    fight.rounds++;
     fight.last = now;
-    return Math.min(500 * 2 ** fight.rounds, LONGEST_MS);
+    return ++fight.rounds;
   }
 
   function drifted(runtime: Runtime, key: Key, reason: string): void {
     const { application } = runtime;
     if (runtime.dirty.has(key)) return;
     runtime.dirty.add(key);
-    engine.emit({ type: "drift-detected", application: application.name, key, reason });
+    const rounds = roundOf(key);
+    engine.emit({ type: "drift-detected", application: application.name, key, reason, rounds });
     if (application.selfHeal === false) runtime.status.reason = `${reason}; selfHeal is off`;
-    else mark(runtime, "drift", patience(key));
+    else mark(runtime, "drift", patience(rounds));
   }
 
   function changed(target: GuardedTarget, key: Key, live: Live): void {

@@ -90,7 +90,7 @@ export function sourceHead(name: string, source: Source, options: SourceHeadOpti
       return current?.revision;
     },
     async resolve({ maxAgeMs = 0, signal } = {}) {
-      if (current !== undefined && performance.now() - current.at <= maxAgeMs) return current.revision;
+      if (current !== undefined && performance.now() - current.at < maxAgeMs) return current.revision;
       resolving ??= ask().finally(() => (resolving = undefined));
       const answer = resolving;
       // The question is everybody's: one who gives up does not take it from the others.
