@@ -114,6 +114,7 @@ describe("memoryQueue", () => {
     await vi.advanceTimersByTimeAsync(5);
     end.resolve();
     await stop();
+    expect(vi.getTimerCount()).toBe(0);
     const { runs, stop: stopAgain } = await started(queue);
     await vi.advanceTimersByTimeAsync(5);
     expect(runs).toEqual(["waiting manual"]);

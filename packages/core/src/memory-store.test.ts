@@ -96,6 +96,13 @@ describe("memoryStore", () => {
       const second = (await store.claim("web", "two", 1_000))!;
       expect(second).toMatchObject({ token: 2, previous: 1 });
       expect(first.valid()).toBe(false);
+      await first.release();
+      await expect(first.renew()).rejects.toMatchObject({ code: "LEASE_LOST" });
+      await expect(store.write([{ application: "web", lease: first, rows: [] }])).rejects.toMatchObject({
+        code: "LEASE_LOST",
+        message: 'the lease of application "web" is stale',
+      });
+      await store.write([{ application: "web", lease: second, rows: [row(1)] }]);
       expect(vi.getTimerCount()).toBe(1);
     } finally {
       vi.useRealTimers();

@@ -92,27 +92,22 @@ export function memoryStore(): Store {
       const previous = tokens.get(application);
       const token = (previous ?? 0) + 1;
       tokens.set(application, token);
-      const ours = (): Claim | undefined => {
-        const claim = claims.get(application);
-        return claim?.held.lease.token === token ? claim : undefined;
-      };
       const held = holdLease({
         application,
         holder,
         token,
-        ...(previous === undefined ? {} : { previous }),
+        previous,
         ttlMs,
         claimedAt,
+        // Only ever asked of the claim that stands: the holder of one that was overtaken was told.
         extend() {
-          const claim = ours();
-          if (claim !== undefined) claim.expiresAt = performance.now() + ttlMs;
-          return claim !== undefined;
+          claim.expiresAt = performance.now() + ttlMs;
+          return true;
         },
-        release() {
-          if (ours() !== undefined) claims.delete(application);
-        },
+        release: () => void claims.delete(application),
       });
-      claims.set(application, { held, expiresAt: claimedAt + ttlMs });
+      const claim = { held, expiresAt: claimedAt + ttlMs };
+      claims.set(application, claim);
       return held.lease;
     },
 

@@ -17,7 +17,7 @@ export interface HeldLeaseOptions {
   readonly application: string;
   readonly holder: string;
   readonly token: number;
-  readonly previous?: number;
+  readonly previous?: number | undefined;
   readonly ttlMs: number;
   /** `performance.now()` from before the claim was made: the holder must never believe in it for longer than the store does. */
   readonly claimedAt: number;

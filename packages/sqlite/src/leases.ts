@@ -49,7 +49,7 @@ export function createLeases(db: Database): Leases {
         if (last !== undefined && isHeld(last, now)) return undefined;
         const token = (last?.token ?? 0) + 1;
         claim.run(application, holder, token, ttlMs, now + ttlMs);
-        return { token, ...(last === undefined ? {} : { previous: last.token }) };
+        return { token, previous: last?.token };
       });
       if (tokens === undefined) return undefined;
       const { token } = tokens;
