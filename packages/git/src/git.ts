@@ -1,9 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { TrueUpError, type Source } from "@trueup/spec";
 import { lazySource } from "./lazy-source.ts";
-import { limitsOf, type CredentialsCallback, type GitLimits } from "./options.ts";
+import { limitsOf, type CredentialsCallback, type GitLimits, type TlsOptions } from "./options.ts";
 import { displayUrl } from "./redact.ts";
 import { parseRef, type RefOption } from "./ref.ts";
+import type { Agent } from "node:http";
+import type { VerifyOptions } from "./verify.ts";
 
 export interface GitOptions {
   /** `https://…`, `http://…`, `file:…`, or the path of a repository on this machine. */
@@ -16,9 +18,15 @@ export interface GitOptions {
   readonly credentials?: CredentialsCallback;
   /** Lets credentials go over `http:` to other machines. Default false. */
   readonly insecure?: boolean;
+  /** For `https:`: a private certificate authority, a client certificate. PEM. Default: Node's authorities. */
+  readonly tls?: TlsOptions;
+  /** Makes the connections to the server instead: a proxy's agent, say. It then looks names up, and closes what it opened. */
+  readonly agent?: Agent;
   /** Where fetched objects are kept; `false`: in memory. Default: the user's cache directory, or memory where that cannot be written. */
   readonly cacheDir?: string | false;
   readonly limits?: Partial<GitLimits>;
+  /** Opens only what is signed by one of these. Default: nothing is verified. */
+  readonly verify?: VerifyOptions;
 }
 
 /**
@@ -32,7 +40,13 @@ export function git(options: GitOptions): Source {
   const name = options.name ?? displayUrl(options.url);
   if (path !== undefined) {
     return lazySource(name, async () =>
-      (await import("./local-source.ts")).localSource({ name, path, wanted, limits }),
+      (await import("./local-source.ts")).localSource({
+        name,
+        path,
+        wanted,
+        limits,
+        ...(options.verify && { verify: options.verify }),
+      }),
     );
   }
   return lazySource(name, async () =>

@@ -1,12 +1,19 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from "node:https";
 import { TrueUpError } from "@trueup/spec";
 import type { GitHttpRequest, GitHttpResponse, HttpClient } from "isomorphic-git";
+import type { TlsOptions } from "./options.ts";
 import { checkHost, guardedLookup } from "./address.ts";
 
 export interface Budget {
   readonly ms: number;
   readonly bytes: number;
+}
+
+export interface HttpClientOptions {
+  readonly tls?: TlsOptions;
+  /** Takes the place of ours, and is not closed with the client. */
+  readonly agent?: HttpAgent;
 }
 
 export interface GitHttpClient {
@@ -19,10 +26,10 @@ export interface GitHttpClient {
  * The HTTP client isomorphic-git is given. Its answers are whole: the body is read to its end before it is looked at, under one
  * deadline and a cap on its bytes; redirects are not followed; 401 and 203 are left to isomorphic-git, which asks for credentials.
  */
-export function createHttpClient(): GitHttpClient {
+export function createHttpClient(options: HttpClientOptions = {}): GitHttpClient {
   const agents = {
     "http:": new HttpAgent({ keepAlive: true, maxSockets: 8 }),
-    "https:": new HttpsAgent({ keepAlive: true, maxSockets: 8 }),
+    "https:": new HttpsAgent({ ...tlsOf(options.tls), keepAlive: true, maxSockets: 8 }),
   };
 
   async function exchange(
@@ -36,24 +43,24 @@ export function createHttpClient(): GitHttpClient {
     }
     checkHost(url.hostname);
     const body = await collect(given.body);
-    const options: RequestOptions = {
+    const request: RequestOptions = {
       method: given.method ?? "GET",
       headers: {
         "user-agent": "git/2.0 (trueup)",
         ...given.headers,
         ...(body.length > 0 && { "content-length": body.length }),
       },
-      agent: agents[url.protocol],
+      agent: options.agent ?? agents[url.protocol],
       lookup: guardedLookup,
     };
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), budget.ms);
     const stop = signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]);
     try {
-      const response = await send(url, { ...options, signal: stop }, body);
+      const response = await send(url, { ...request, signal: stop }, body);
       return {
         url: given.url,
-        method: options.method ?? "GET",
+        method: request.method ?? "GET",
         statusCode: response.statusCode ?? 0,
         statusMessage: response.statusMessage ?? "",
         headers: flatHeaders(response),
@@ -157,6 +164,18 @@ export function parseRetryAfter(value: string | undefined, now: number = Date.no
   if (value === undefined) return undefined;
   const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), 86_400_000);
+}
+
+/** Absent ones left out: Node takes `undefined` for a value. */
+function tlsOf(tls: TlsOptions = {}): AgentOptions {
+  const bytes = (value: string | Uint8Array): string | Buffer =>
+    typeof value === "string" ? value : Buffer.from(value);
+  return {
+    ...(tls.ca !== undefined && { ca: bytes(tls.ca) }),
+    ...(tls.cert !== undefined && { cert: bytes(tls.cert) }),
+    ...(tls.key !== undefined && { key: bytes(tls.key) }),
+    ...(tls.passphrase !== undefined && { passphrase: tls.passphrase }),
+  };
 }
 
 function flatHeaders(response: IncomingMessage): Record<string, string> {

@@ -4,20 +4,23 @@ import { openLocalRepository } from "./local-repository.ts";
 import type { GitLimits } from "./options.ts";
 import { chooseRef, describeWanted, prefixesOf, type Wanted } from "./ref.ts";
 import { relationOf } from "./relation.ts";
-import { parentsAtHand, snapshotOpener } from "./snapshot.ts";
+import { parentsAtHand, rawObject, snapshotOpener } from "./snapshot.ts";
+import { createVerifier, verifyRevision, type VerifyOptions } from "./verify.ts";
 
 export interface LocalSourceOptions {
   readonly name: string;
   readonly path: string;
   readonly wanted: Wanted;
   readonly limits: GitLimits;
+  readonly verify?: VerifyOptions;
 }
 
 /** A repository on this machine, read where it lies. */
-export function localSource({ name, path, wanted, limits }: LocalSourceOptions): Source {
+export function localSource({ name, path, wanted, limits, verify }: LocalSourceOptions): Source {
   const repository = openLocalRepository(path, limits.objectBytes);
   // A repository is trusted to hold what its commits name: what is missing shows when it is read.
   const opener = snapshotOpener(repository.objects, { limits, complete: false });
+  const verifier = verify && createVerifier(verify);
   const parentsOf = parentsAtHand(repository.objects);
   return {
     name,
@@ -32,7 +35,12 @@ export function localSource({ name, path, wanted, limits }: LocalSourceOptions):
       const opened = await opener.open(revision.id, signal);
       if (opened === undefined) throw new TrueUpError("NOT_FOUND", `${name}: there is no commit ${revision.id}`);
       const relation = previous === undefined ? "unknown" : relationOf(parentsOf, opened.commit.id, previous.id);
-      return { ...opened, relation, close: () => {} };
+      const from = {
+        read: async (id: string) => rawObject(repository.objects, id),
+        list: async (ref: string) => repository.list([ref]),
+      };
+      const verified = verifier && (await verifyRevision(verifier, from, opened.commit.id, revision.ref));
+      return { ...opened, relation, ...(verified && { verified }), close: () => {} };
     },
     close: async () => repository.objects.close(),
   };

@@ -80,6 +80,12 @@ export function parseTag(id: string, data: Buffer): ParsedTag {
   return { object: field("object"), type: field("type") as ObjectType, tag: field("tag"), message };
 }
 
+/** When an annotated tag says it was made; 0 where it does not. Milliseconds since the epoch. */
+export function taggerTime(data: Buffer): number {
+  const tagger = parseHeaders(data).headers.find(([field]) => field === "tagger")?.[1];
+  return parseIdent(tagger ?? "").time;
+}
+
 export interface TreeEntry {
   readonly name: string;
   /** `40000` directory, `100644` and `100755` file, `120000` symbolic link, `160000` submodule. */

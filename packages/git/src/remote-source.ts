@@ -9,7 +9,8 @@ import { displayUrl } from "./redact.ts";
 import { chooseRef, describeWanted, prefixesOf, type Wanted } from "./ref.ts";
 import { remoteObjects } from "./remote-objects.ts";
 import { httpRemote } from "./remote.ts";
-import { parentsAtHand } from "./snapshot.ts";
+import { parentsAtHand, rawObject } from "./snapshot.ts";
+import { createVerifier, verifyRevision } from "./verify.ts";
 
 export interface RemoteSourceOptions extends Omit<GitOptions, "name" | "ref" | "limits"> {
   readonly name: string;
@@ -25,6 +26,7 @@ export function remoteSource(options: RemoteSourceOptions): Source {
   const { name, wanted, limits } = options;
   const remote = httpRemote(options);
   const objects = remoteObjects(remote, options);
+  const verifier = options.verify && createVerifier(options.verify);
   const compact = compactor(objects.store);
   const history = remoteHistory(remote, parentsAtHand(objects.store), limits);
   // Commits with snapshots that are open or being opened, with their number: what must not be evicted.
@@ -56,7 +58,7 @@ export function remoteSource(options: RemoteSourceOptions): Source {
       if (again !== undefined) return again;
       throw new TrueUpError("NOT_FOUND", `${displayUrl(options.url)}: there is no ${describeWanted(wanted)}`);
     },
-    async open({ id }, { previous, signal } = {}) {
+    async open({ id, ref }, { previous, signal } = {}) {
       throwIfAborted(signal);
       const release = use(id);
       try {
@@ -64,7 +66,15 @@ export function remoteSource(options: RemoteSourceOptions): Source {
         await compact(inUse.keys(), signal);
         const relation =
           previous === undefined ? "unknown" : await history.relation(opened.commit.id, previous.id, signal);
-        return { ...opened, relation, close: release };
+        const from = {
+          async read(id: string) {
+            await objects.open(id, opened.commit.id, signal);
+            return rawObject(objects.store, id);
+          },
+          list: (ref: string) => remote.list([ref], signal),
+        };
+        const verified = verifier && (await verifyRevision(verifier, from, opened.commit.id, ref));
+        return { ...opened, relation, ...(verified && { verified }), close: release };
       } catch (error) {
         release();
         throw error;

@@ -1,6 +1,6 @@
 import { isTrueUpError, TrueUpError } from "@trueup/spec";
 import type { GitAuth } from "isomorphic-git";
-import { createHttpClient, Redirected, type Budget } from "./http.ts";
+import { createHttpClient, Redirected, type Budget, type HttpClientOptions } from "./http.ts";
 import type { Credentials, CredentialsCallback, GitLimits } from "./options.ts";
 import { displayUrl, Redactor } from "./redact.ts";
 import type { ListedRef } from "./ref.ts";
@@ -30,7 +30,7 @@ export interface Remote {
   close(): void;
 }
 
-export interface RemoteOptions {
+export interface RemoteOptions extends HttpClientOptions {
   readonly url: string;
   readonly limits: GitLimits;
   readonly credentials?: CredentialsCallback;
@@ -62,7 +62,7 @@ const MAX_REDIRECTS = 3;
 export function httpRemote(options: RemoteOptions): Remote {
   const { limits } = options;
   const { url, userinfo } = splitUserinfo(options.url);
-  const http = createHttpClient();
+  const http = createHttpClient(options);
   const redactor = new Redactor();
   const listBudget: Budget = { ms: limits.listMs, bytes: limits.listBytes };
   const fetchBudget: Budget = { ms: limits.fetchMs, bytes: limits.packBytes };

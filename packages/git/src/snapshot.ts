@@ -65,6 +65,13 @@ export function readCommit(objects: Objects, id: string): ParsedCommit | undefin
   throw new TrueUpError("INVALID", `${id} is a tag of a tag of a tag`);
 }
 
+/** The bytes of a commit or tag that is at hand. Throws `INCOMPLETE`. */
+export function rawObject(objects: Objects, id: string): Buffer {
+  const object = objects.read(id);
+  if (object === undefined || !("data" in object)) throw new TrueUpError("INCOMPLETE", `object ${id} is not at hand`);
+  return object.data;
+}
+
 /** The parents of the commits that are at hand. */
 export function parentsAtHand(objects: Objects): ParentsOf {
   return (id) => (OID.test(id) ? readCommit(objects, id)?.parents : undefined);
