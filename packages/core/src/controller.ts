@@ -202,13 +202,13 @@ export function createController<S extends string, R extends string = never, T e
     ) {
       void pinToLastHealthy(runtime, result).catch(() => {});
     }
-    if (result.outcome !== "succeeded") return;
+    if (result.outcome === "succeeded") markDependents(application.name);
+  }
+
+  function markDependents(name: string): void {
     for (const other of runtimes.values()) {
-      if (
-        other.status.phase === "waiting" &&
-        other.application.dependsOn?.some(({ application: name }) => name === application.name)
-      )
-        mark(other, "dependency");
+      if (other.status.phase !== "waiting") continue;
+      if (other.application.dependsOn?.some(({ application }) => application === name)) mark(other, "dependency");
     }
   }
 
@@ -299,6 +299,9 @@ export function createController<S extends string, R extends string = never, T e
       const live = liveChanges({ engine, owners, runtimes: () => runtimes.values(), mark, seeing: parts.seeing });
       const polls = createPolls({ engine, intervalMs: options.pollMs ?? 60_000, onRevision });
       started = { live, polls, stop: async () => {} };
+      parts.events.subscribe((event) => {
+        if (event.type === "health-changed" && event.health.status === "healthy") markDependents(event.application);
+      });
       await live.start(stopping.signal);
       started.stop = await queue.process(handle);
       polls.start(stopping.signal);

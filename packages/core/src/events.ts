@@ -46,6 +46,8 @@ export type ControllerEvent = { readonly time: number } & (
       readonly reason: string;
       readonly rounds: number;
     } & OfApplication)
+  /** Between runs, as a watch told it. The health after a run stands in `run-finished`. */
+  | ({ readonly type: "health-changed"; readonly health: Health } & OfApplication)
   | ({ readonly type: "retry-scheduled"; readonly attempt: number; readonly delayMs: number } & OfApplication)
   | ({ readonly type: "run-started"; readonly trigger: string } & OfRun)
   | ({ readonly type: "step-finished"; readonly step: StepName; readonly durationMs: number } & OfRun)

@@ -78,7 +78,11 @@ export function liveChanges({ engine, owners, runtimes, mark, seeing }: LiveChan
     if (runtime.inFlight.has(key)) runtime.inFlight.set(key, undefined);
     runtime.health.report(key, target.target.health?.(live) ?? { status: "healthy" });
     const { status } = runtime;
+    const before = status.health?.status ?? "healthy";
     status.health = worst(runtime.health.unhealthy().values());
+    if (status.health.status !== before && status.phase !== "running") {
+      engine.emit({ type: "health-changed", application: runtime.application.name, health: status.health });
+    }
     const recovered = status.phase === "failed" && status.health.status === "healthy";
     if (recovered && status.error?.code === "UNAVAILABLE") mark(runtime, "health");
   }
