@@ -14,6 +14,7 @@ import type { Resolved } from "./resolve.ts";
 import type { RunResult } from "./run.ts";
 import { applyRows, type Engine, type Runtime } from "./runtime.ts";
 import { targetsOf } from "./select.ts";
+import { takeOver } from "./take-over.ts";
 import type { VerifyOptions } from "./verify.ts";
 
 export interface RunOptions {
@@ -83,6 +84,7 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
   /** What we know of the record holds where nobody claimed it since. */
   async function readRecord(held: Lease): Promise<void> {
     const known = runtime.record;
+    if (known === undefined) await takeOver(engine, runtime, held);
     if (known !== undefined && held.previous !== undefined && held.previous === known.token) {
       runtime.record = { ...known, token: held.token };
     } else {

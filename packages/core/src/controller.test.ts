@@ -318,6 +318,32 @@ describe("operations", () => {
     expect(names(target)).toEqual(["a"]);
   });
 
+  it("a renamed application says what it was: its inventory comes along, nothing is deleted or made anew", async () => {
+    const first = world({ "a.yaml": config("a", "one"), "b.yaml": config("b", "one") }, { name: "old" });
+    const { target, store, source } = first;
+    await first.controller.sync("old");
+    await first.controller.stop();
+    const uids = target.objects().map(({ metadata }) => target.live(at(metadata.name))?.uid);
+    source.commit({ "b.yaml": undefined });
+    const { controller } = world({}, { formerly: ["old", "web"] }, { target, store, source });
+    const result = await controller.sync("web");
+    expect(result.error).toBeUndefined();
+    expect(result.changes.map(({ action, key }) => `${action} ${key.at(-1)}`)).toEqual(["delete b"]);
+    expect(names(target)).toEqual(["a"]);
+    expect(uids[0]).toBe(target.live(at("a"))?.uid);
+    expect((await store.read("old")).inventory.size).toBe(0);
+    expect((await store.read("web")).inventory.size).toBe(1);
+    expect(await Array.fromAsync(store.list())).toEqual(["web"]);
+  });
+
+  it("a former name that is an application of its own keeps what it has", async () => {
+    const first = world({ "x/a.yaml": config("a", "one"), "y/b.yaml": config("b", "one") }, { name: "old", path: "x" });
+    await first.controller.sync("old");
+    await first.controller.set({ name: "new", source: "repo", path: "y", target: "live", formerly: ["old"] });
+    expect((await first.controller.sync("new")).outcome).toBe("succeeded");
+    expect((await first.store.read("old")).inventory.size).toBe(1);
+  });
+
   it("the stop switch stops all writes", async () => {
     const { controller, target } = world({ "a.yaml": config("a", "one") });
     await controller.stopWrites("incident 12");

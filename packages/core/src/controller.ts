@@ -95,7 +95,7 @@ export function createController<S extends string, R extends string = never, T e
   let started: { live: LiveChanges; polls: Polls; stop: Stop } | undefined;
   const unlog = options.logger === undefined ? undefined : logEvents(parts.events, options.logger);
 
-  const engineOf = (): Promise<Engine> => (ready ??= createEngine(options, parts));
+  const engineOf = (): Promise<Engine> => (ready ??= createEngine(options, parts, (name) => runtimes.has(name)));
 
   function runtimeOf(name: string): Runtime {
     const runtime = runtimes.get(name);

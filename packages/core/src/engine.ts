@@ -95,7 +95,11 @@ export function createParts(options: EngineOptions): Parts {
 }
 
 /** The engine, once the store has said which installation this is and which key it digests with. */
-export async function createEngine(options: EngineOptions, parts: Parts): Promise<Engine> {
+export async function createEngine(
+  options: EngineOptions,
+  parts: Parts,
+  isApplication: (name: string) => boolean,
+): Promise<Engine> {
   const { store, now = Date.now } = options;
   const secret = options.key ?? (await store.settings.init(SECRET, randomBytes(32).toString("hex")));
   const installation = options.installation ?? (await store.settings.init(INSTALLATION, randomUUID()));
@@ -119,6 +123,7 @@ export async function createEngine(options: EngineOptions, parts: Parts): Promis
     sees: (target) => seeing.has(target),
     stopped: () => parts.switch.reason,
     validate: async (objects) => await checks.validate(objects),
+    isApplication,
     lookup: async (application, key) => await lookup(engine, application, key),
     now,
   };

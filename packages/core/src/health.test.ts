@@ -12,7 +12,7 @@ describe("waiting for health", () => {
   const unread = async (): Promise<Map<Key, Health>> => new Map();
 
   it("what was never said to be unwell is not waited for", async () => {
-    const waiter = createHealthWaiter({ observe: unread, timeoutMs: 1_000 });
+    const waiter = createHealthWaiter({ observe: unread, timeoutMs: () => 1_000 });
     expect(await waiter.wait(a)).toEqual(healthy);
     waiter.report(a, { status: "suspended" });
     expect(await waiter.wait(a)).toEqual({ status: "suspended" });
@@ -22,7 +22,7 @@ describe("waiting for health", () => {
   });
 
   it("is woken by a report, all that wait for it", async () => {
-    const waiter = createHealthWaiter({ observe: unread, timeoutMs: 1_000 });
+    const waiter = createHealthWaiter({ observe: unread, timeoutMs: () => 1_000 });
     waiter.report(a, progressing);
     waiter.report(b, progressing);
     const waits = [waiter.wait(a), waiter.wait(a)];
@@ -42,7 +42,7 @@ describe("waiting for health", () => {
     const reads: { at: number; keys: readonly Key[] }[] = [];
     const from = Date.now();
     const waiter = createHealthWaiter({
-      timeoutMs: 60_000,
+      timeoutMs: () => 60_000,
       pollMs: 100,
       async observe(keys) {
         reads.push({ at: Date.now() - from, keys: [...keys] });
@@ -62,7 +62,7 @@ describe("waiting for health", () => {
   it("no interval is longer than ten seconds", async () => {
     let reads = 0;
     const waiter = createHealthWaiter({
-      timeoutMs: 10_000_000,
+      timeoutMs: () => 10_000_000,
       pollMs: 9_000,
       observe: async () => (reads++, new Map()),
     });
@@ -73,7 +73,7 @@ describe("waiting for health", () => {
   });
 
   it("at the timeout it is degraded, with what was last said", async () => {
-    const waiter = createHealthWaiter({ observe: unread, timeoutMs: 500 });
+    const waiter = createHealthWaiter({ observe: unread, timeoutMs: () => 500 });
     waiter.report(a, progressing);
     const waiting = waiter.wait(a);
     waiter.report(a, { status: "progressing", message: "1 of 2" });
@@ -91,7 +91,7 @@ describe("waiting for health", () => {
 
   it("an abort ends the wait with what is known, and the reading", async () => {
     const observe = vi.fn(unread);
-    const waiter = createHealthWaiter({ observe, timeoutMs: 10_000 });
+    const waiter = createHealthWaiter({ observe, timeoutMs: () => 10_000 });
     const stop = new AbortController();
     waiter.report(a, progressing);
     const waiting = waiter.wait(a, stop.signal);

@@ -15,7 +15,8 @@ export interface HealthWaiter {
 export interface HealthWaiterOptions {
   /** Reads objects anew. */
   readonly observe: (keys: readonly Key[], signal: AbortSignal | undefined) => Promise<ReadonlyMap<Key, Health>>;
-  readonly timeoutMs: number;
+  /** Asked when a wait begins. */
+  readonly timeoutMs: () => number;
   /** First interval; each is the one before times 1.5, at most 10,000. Default 250. */
   readonly pollMs?: number;
 }
@@ -63,6 +64,7 @@ export function createHealthWaiter({ observe, timeoutMs, pollMs = 250 }: HealthW
     async wait(key, signal) {
       const now = known.get(key) ?? { status: "healthy" };
       if (settledFor(now)) return now;
+      const limitMs = timeoutMs();
       return await new Promise<Health>((resolve) => {
         const end = (health: Health): void => {
           clearTimeout(timer);
@@ -77,9 +79,9 @@ export function createHealthWaiter({ observe, timeoutMs, pollMs = 250 }: HealthW
         const onAbort = (): void => end(last());
         const timer = setTimeout(() => {
           const { message } = last();
-          const text = `not healthy within ${timeoutMs} ms${message === undefined ? "" : `: ${message}`}`;
+          const text = `not healthy within ${limitMs} ms${message === undefined ? "" : `: ${message}`}`;
           end({ status: "degraded", reason: "Timeout", message: text });
-        }, timeoutMs);
+        }, limitMs);
         signal?.addEventListener("abort", onAbort, { once: true });
         const others = waiting.get(key);
         if (others === undefined) waiting.set(key, new Set([entry]));

@@ -45,6 +45,7 @@ export interface Engine {
   /** Why all writes are stopped. */
   readonly stopped: () => string | undefined;
   readonly validate: (objects: readonly Declared[]) => Promise<readonly TrueUpError[]>;
+  readonly isApplication: (name: string) => boolean;
   readonly lookup: (application: Application, key: Key) => Promise<Live | undefined>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -139,7 +140,7 @@ export function createRuntime(
     inFlight: new Map(),
     health: createHealthWaiter({
       observe: async (keys, signal) => await observe(runtime, keys, signal),
-      timeoutMs: application.healthTimeoutMs ?? 300_000,
+      timeoutMs: () => runtime.application.healthTimeoutMs ?? 300_000,
     }),
     status: { phase: application.suspended === true ? "suspended" : "idle", failures: 0 },
     superseded: undefined,

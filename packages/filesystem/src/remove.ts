@@ -1,9 +1,9 @@
-import { parseKey, type Deleted, type Item, type Tracked, type WriteContext } from "@trueup/spec";
+import { isOwnMark, parseKey, type Deleted, type Item, type Tracked, type WriteContext } from "@trueup/spec";
 import { find, isRawKey, notOurs, ownerOf } from "./find.ts";
 import { objectPath, type RelativePath } from "./layout.ts";
 import { trackingOf } from "./raw-file.ts";
 import { pruneFolders } from "./records.ts";
-import { fileStateOf, sameOwner, uidOf, type System } from "./system.ts";
+import { fileStateOf, uidOf, type System } from "./system.ts";
 import { removeFile } from "./write.ts";
 import { checkGoOn } from "./writing.ts";
 
@@ -34,7 +34,7 @@ async function removeObject(
   const found = await find(system, path, { key, tracked }, context.owner);
   if (found === undefined) return;
   const owner = ownerOf(found.live, key);
-  if (!sameOwner(owner, context.owner)) throw notOurs(key, path, owner);
+  if (!isOwnMark(owner, context)) throw notOurs(key, path, owner);
   await removeWithFolders(system, path, context);
 }
 
@@ -52,7 +52,7 @@ export async function removeRawFile(
   const noted = found === undefined ? await system.records.read(path) : found.record;
   if (noted?.path !== path) return found === undefined ? "gone" : "left";
   const tracking = trackingOf(noted.manifest);
-  if (!sameOwner(tracking?.owner, context.owner)) return found === undefined ? "gone" : "left";
+  if (!isOwnMark(tracking?.owner, context)) return found === undefined ? "gone" : "left";
   if (tracking?.key !== item.key) return "gone";
   if (found !== undefined) await removeWithFolders(system, path, context);
   await system.records.remove(path);

@@ -1,6 +1,7 @@
 import type { Stats } from "node:fs";
 import {
   formatKey,
+  isOwnMark,
   TrueUpError,
   type Declared,
   type Item,
@@ -11,7 +12,7 @@ import {
 } from "@trueup/spec";
 import { notOurs, ownerOf, type Found } from "./find.ts";
 import type { RelativePath } from "./layout.ts";
-import { isConfirmed, sameOwner, type System } from "./system.ts";
+import { isConfirmed, type System } from "./system.ts";
 import { stampOf } from "./tree-watch.ts";
 
 /** One call of `apply`, with what all parts of it need. */
@@ -46,8 +47,7 @@ export function checkOurs(
   }
   if (planned.action === "adopt" && seen.status === "found" && seen.live.version === live.version) return;
   const owner = ownerOf(live, key);
-  if (owner === undefined ? !isConfirmed(tracked, uid) : !sameOwner(owner, context.owner))
-    throw notOurs(key, path, owner);
+  if (owner === undefined ? !isConfirmed(tracked, uid) : !isOwnMark(owner, context)) throw notOurs(key, path, owner);
 }
 
 /** Throws where the caller gave up, or may no longer write. */

@@ -108,3 +108,12 @@ export function ownerOfManifest(manifest: Manifest, key: Key): Owner | undefined
   const tracking = text === undefined ? undefined : parseTrackingId(text);
   return tracking?.key === key ? tracking.owner : undefined;
 }
+
+/** Whether a mark is the caller's own: under its name, or under one that the application had before. */
+export function isOwnMark(
+  mark: Owner | undefined,
+  { owner, formerly = [] }: { readonly owner: Owner; readonly formerly?: readonly string[] },
+): boolean {
+  if (mark?.installation !== owner.installation) return false;
+  return mark.application === owner.application || formerly.includes(mark.application);
+}

@@ -10,6 +10,7 @@ export {
   formatKey,
   formatRef,
   groupOf,
+  isOwnMark,
   keyOf,
   markOwned,
   ownerLabel,

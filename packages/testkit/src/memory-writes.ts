@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { keepIgnored } from "@trueup/diff";
 import {
+  isOwnMark,
   canonicalJson,
   formatKey,
   markOwned,
@@ -50,12 +51,12 @@ export function memoryWrites(server: MemoryServer, options: MemoryWriteOptions):
     return byId ?? (token === undefined ? undefined : server.findByToken(token));
   }
 
-  function checkOurs(current: StoredObject, item: Item, planned: Planned, seen: Observed, owner: Owner): void {
+  function checkOurs(current: StoredObject, item: Item, planned: Planned, seen: Observed, context: WriteContext): void {
     const { tracked } = item;
     if (planned.action === "adopt" && seenUid(seen) === current.uid) return;
     if (identifiers && tracked !== undefined) return; // found by what only we know
     const mark = markOf(current, item.key);
-    if (mark === undefined ? tracked !== undefined && tracked.uid === current.uid : sameOwner(mark, owner)) return;
+    if (mark === undefined ? tracked !== undefined && tracked.uid === current.uid : isOwnMark(mark, context)) return;
     // Without marks: the core saw it and took it for ours, or an answer of ours was lost and this is what we sent.
     if (!marks && tracked !== undefined && (seenUid(seen) === current.uid || sameDeclared(current, item))) return;
     throw notOurs(item.key, mark);
@@ -95,7 +96,7 @@ export function memoryWrites(server: MemoryServer, options: MemoryWriteOptions):
     if (running !== undefined && !server.advance(running)) return wait(running);
 
     const current = find(key, state);
-    if (current !== undefined) checkOurs(current, item, planned, seen, context.owner);
+    if (current !== undefined) checkOurs(current, item, planned, seen, context);
     const replaced = planned.action === "replace" && current?.uid === seenUid(seen) ? current : undefined;
     const base = replaced === undefined ? current : undefined;
     const declared = marks ? markOwned(item.declared.manifest, context.owner, key) : item.declared.manifest;
@@ -124,7 +125,7 @@ export function memoryWrites(server: MemoryServer, options: MemoryWriteOptions):
     if (current === undefined) return { status: "gone" };
     const mark = markOf(current, key);
     // A row without a uid is that of a create whose answer was lost: the mark alone says whose it is, where there are marks.
-    const ours = mark === undefined ? uid !== undefined || !marks || identifiers : sameOwner(mark, context.owner);
+    const ours = mark === undefined ? uid !== undefined || !marks || identifiers : isOwnMark(mark, context);
     if (!ours || (uid !== undefined && uid !== current.uid)) throw notOurs(key, mark);
     if (pending.delete === undefined || pending.delete === 0) {
       server.remove(current);

@@ -1,5 +1,6 @@
 import {
   formatKey,
+  isOwnMark,
   ownerOfManifest,
   TrueUpError,
   type CallContext,
@@ -10,15 +11,10 @@ import {
   type Planned,
 } from "@trueup/spec";
 
-/** Whether a mark is the caller's, under its name or a former one. */
-export const isOwn = (mark: Owner, { owner, formerly }: Pick<CallContext, "owner" | "formerly">): boolean =>
-  mark.installation === owner.installation &&
-  (mark.application === owner.application || formerly?.includes(mark.application) === true);
-
 /** Throws `NOT_OURS` where the object that stands there may not be written by this application. */
 export function checkOurs(live: Live, { key, tracked }: Item, { action }: Planned, context: CallContext): void {
   const mark = ownerOfManifest(live.manifest, key);
-  if (mark !== undefined && isOwn(mark, context)) return;
+  if (isOwnMark(mark, context)) return;
   // The core decides on adoptions: it knows the application's policy. Only of what is nobody's.
   if (mark === undefined && action === "adopt") return;
   // Ours, with its mark taken off by hand.

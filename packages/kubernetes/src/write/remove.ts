@@ -1,4 +1,5 @@
 import {
+  isOwnMark,
   formatKey,
   isTrueUpError,
   ownerOfManifest,
@@ -17,7 +18,7 @@ import { isTerminating } from "../target/live.ts";
 import { propagationOf } from "../target/policy.ts";
 import { readOne } from "../target/read.ts";
 import { checkAllowed, isSecret, resourceOf, whatOf, type System } from "../target/system.ts";
-import { isOwn, notOurs } from "./ours.ts";
+import { notOurs } from "./ours.ts";
 
 const GONE_SOON_MS = 200;
 const TRIES = 4;
@@ -54,7 +55,7 @@ export async function remove(
 
 function checkDeletable(live: Live, { key, uid }: Tracked, context: WriteContext): void {
   const mark = ownerOfManifest(live.manifest, key);
-  if (mark === undefined || !isOwn(mark, context)) throw notOurs(key, mark);
+  if (!isOwnMark(mark, context)) throw notOurs(key, mark);
   if (uid === undefined || uid === live.uid) return;
   throw new TrueUpError("NOT_OURS", `${formatKey(key)} was made anew since it was recorded`, { key });
 }
