@@ -1,6 +1,6 @@
 /**
- * Sorts the keys of a map as go-yaml v2 does. Its order runs in circles for some keys with leading zeros (`10`, `1e`, `01`),
- * where Go's result depends on chance; here equal maps are written equally whatever the order of their keys was.
+ * Sorts the keys of a map as go-yaml v2 does. Its order runs in circles for some keys (`a10`, `a1b`, `a2`), where Go's
+ * result depends on chance; here equal maps are written equally whatever the order of their keys was.
  */
 export function sortKeys(keys: readonly string[]): string[] {
   return keys.toSorted().toSorted(compareKeys);

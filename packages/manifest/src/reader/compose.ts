@@ -40,7 +40,7 @@ const MAX_PROBLEMS = 100;
 const NONE = -1;
 
 const FOREIGN_BREAK =
-  "a line break that only YAML 1.1 knows (U+0085, U+2028, U+2029); write it as an escape in double quotes";
+  "a line break other than LF and CRLF (CR, U+0085, U+2028 or U+2029); write it as an escape in double quotes";
 
 /** Reads the text of one document to a value. Aliases share their value: what is returned must not be changed. */
 export function compose(text: string, options: ComposeOptions): Composed {

@@ -22,20 +22,21 @@ export function misread(source: string, event: ScalarEvent, value: string, inFlo
   return tooLarge ? "a number beyond what 64 bits hold" : undefined;
 }
 
-const OTHER_BREAKS = /[\u0085\u2028\u2029]/g;
+const OTHER_BREAKS = /[\u0085\u2028\u2029]|\r(?!\n)/g;
 const BLANK = /[ \t\r\n\u0085\u2028\u2029]/;
 
 /**
- * The first NEXT LINE, LINE SEPARATOR or PARAGRAPH SEPARATOR that would be misread, -1 where there is none. To YAML 1.1 they
- * end a line, and with it a comment or a scalar; to YAML 1.2 they are characters. Only a separator alone between other
- * characters of a quoted text comes out the same.
+ * The first line break other than LF and CRLF that would be misread, -1 where there is none. To YAML 1.1 NEXT LINE, LINE
+ * SEPARATOR and PARAGRAPH SEPARATOR end a line, and with it a comment or a scalar; to YAML 1.2 they are characters. Only a
+ * separator alone between other characters of a quoted text comes out the same. A lone CR ends a line to both, but not to
+ * kubectl, which cuts files into documents.
  */
 export function misreadLineBreak(source: string, events: readonly Event[]): number {
   const found = Array.from(source.matchAll(OTHER_BREAKS), ({ index }) => index);
   if (found.length === 0 || isJson(source)) return -1;
   const quoted = events.filter(isQuoted);
   const isSafe = (at: number): boolean =>
-    source.charAt(at) !== "\u0085" &&
+    /[\u2028\u2029]/.test(source.charAt(at)) &&
     !BLANK.test(source.charAt(at - 1)) &&
     !BLANK.test(source.charAt(at + 1)) &&
     quoted.some(({ valueStart, valueEnd }) => valueStart <= at && at < valueEnd);

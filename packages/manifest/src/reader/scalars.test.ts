@@ -50,6 +50,8 @@ describe("plain scalars", () => {
     ["0b101", 5],
     ["0B11", 3],
     ["-0b11", -3],
+    ["0b-101", -5],
+    ["0b+1_1", 3],
     ["1_000", 1000],
     ["1__0", 10],
     ["1_", 1],
@@ -80,7 +82,7 @@ describe("plain scalars", () => {
   });
 
   it.each([
-    ..."a _1 - + . .. .e1 .1__0 ._1 .1_ +. 0x 0b 0o 0b12 0o8 0x1p3 1e 1e+ 1.2.3 1,000 1e400 -1e400 .5e400 e1 inf NaN nan".split(
+    ..."a _1 - + . .. .e1 .1__0 ._1 .1_ +. 0x 0b 0o 0b12 0o8 0b-2 0b-- -0b-1 0B-1 0O-7 0x-1 0x1p3 1e 1e+ 1.2.3 1,000 1e400 -1e400 .5e400 e1 inf NaN nan".split(
       " ",
     ),
     "1:30",
@@ -110,6 +112,13 @@ describe("plain scalars", () => {
   ])("%j is text to both", (text) => {
     expect(both(text)).toEqual([text, text]);
     expect(isTimestamp(text)).toBe(false);
+  });
+
+  it.each([
+    ["0o-17", -15],
+    ["0o+7", 7],
+  ])("%j is text to kubectl and %d to Kustomize", (text, value) => {
+    expect(both(text)).toEqual([text, value]);
   });
 
   it.each([

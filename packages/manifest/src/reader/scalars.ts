@@ -45,6 +45,11 @@ for (const digit of "+-0123456789") HINTS[digit.charCodeAt(0)] = NUMBER;
 HINTS[".".charCodeAt(0)] = POINT;
 
 const INTEGER = /^[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|[0-9]+)$/;
+/** go-yaml cuts off the prefix that Go's own parser did not take, and lets that parse the rest. */
+const SIGN_INSIDE: Readonly<Record<Dialect, RegExp>> = {
+  kubectl: /^0b[-+][01]+$/,
+  kustomize: /^0(?:b[-+][01]+|o[-+][0-7]+)$/,
+};
 const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
 /** Begins with a point: here Go wants its underscores between digits. */
 const POINT_FLOAT = /^\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?$/;
@@ -64,11 +69,13 @@ export function resolvePlain(text: string, dialect: Dialect): Scalar | Unreadabl
   if (dialect === "kustomize" && isTimestamp(text)) {
     return toRfc3339(text) ?? new Unreadable("a time zone that JSON times cannot have; quote it if it is text");
   }
-  return resolveNumber(text);
+  return resolveNumber(text, dialect);
 }
 
-function resolveNumber(text: string): Scalar | Unreadable {
+function resolveNumber(text: string, dialect: Dialect): Scalar | Unreadable {
   const plain = text.includes("_") ? text.replaceAll("_", "") : text;
+  if (SIGN_INSIDE[dialect].test(plain))
+    return integer(`${plain.charAt(2)}${plain.slice(0, 2)}${plain.slice(3)}`) ?? text;
   if (INTEGER.test(plain)) {
     const value = integer(plain);
     if (value !== undefined) return value;

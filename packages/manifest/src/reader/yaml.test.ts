@@ -287,7 +287,7 @@ describe("what YAML 1.1 and 1.2 read differently", () => {
   });
 
   const lineBreak =
-    "a line break that only YAML 1.1 knows (U+0085, U+2028, U+2029); write it as an escape in double quotes";
+    "a line break other than LF and CRLF (CR, U+0085, U+2028 or U+2029); write it as an escape in double quotes";
 
   it.each([
     ["a: x\u2028y\n", 1],
@@ -298,6 +298,8 @@ describe("what YAML 1.1 and 1.2 read differently", () => {
     ["a: 'x\u2028 y'\n", 1],
     ["a: 'x\u2028\u2028y'\n", 1],
     ["a: '\u2028'\nb: \u2028\n", 2],
+    ["a: 1\r\nb: 2\rc: 3\n", 2],
+    ["a: 'x\r  y'\n", 1],
   ])("%j is refused", (text, line) => {
     expect(errorsOf(text)).toEqual([`f.yaml:${line}: ${lineBreak}`]);
   });
