@@ -25,6 +25,8 @@ function ingresses({ asks = true } = {}): Renderer & { renders: number } {
   };
 }
 
+const until = async (check: () => void) => await vi.waitFor(check, 10_000);
+
 describe("a renderer that asks for the target's capabilities", () => {
   function world(renderer = ingresses()) {
     const live = memoryTarget();
@@ -89,10 +91,10 @@ describe("a renderer that asks for the target's capabilities", () => {
   it("sees a change when the target says that it read everything anew, without a commit or a poll", async () => {
     const { renderer, live, cluster, controller, apiVersion } = world();
     await controller.start();
-    await vi.waitFor(() => expect(apiVersion()).toBe("networking/v1beta1"));
+    await until(() => expect(apiVersion()).toBe("networking/v1beta1"));
     cluster.serves = NEW;
     live.resync();
-    await vi.waitFor(() => expect(apiVersion()).toBe("networking/v1"));
+    await until(() => expect(apiVersion()).toBe("networking/v1"));
     expect(renderer.renders).toBe(2);
   });
 });
