@@ -111,7 +111,7 @@ describe("an apply", () => {
   describe("row 39: where another manager holds a field", () => {
     it("takes it over, and says from whom", async () => {
       const namespace = await cluster().namespace();
-      const { synced, source, controller } = world(cluster(), {
+      const { synced, source } = world(cluster(), {
         "c.yaml": yaml(configMap(namespace, "c", { a: "1", b: "1" })),
       });
       await synced();
@@ -144,7 +144,7 @@ describe("an apply", () => {
 
     it("leaves what others add", async () => {
       const namespace = await cluster().namespace();
-      const { synced, source, controller } = world(cluster(), {
+      const { synced, source } = world(cluster(), {
         "c.yaml": yaml(configMap(namespace, "c", { a: "1" })),
       });
       await synced();
@@ -163,7 +163,7 @@ describe("an apply", () => {
 
   it("writes a Secret's stringData as data, so that a dropped key goes and a foreign edit is seen", async () => {
     const namespace = await cluster().namespace();
-    const { synced, source, controller } = world(cluster(), {
+    const { synced, source } = world(cluster(), {
       "s.yaml": yaml(secret(namespace, { stringData: { p: "one", q: "two" }, data: { r: "dGhy\nZWU=" } })),
     });
     await synced();
@@ -291,7 +291,7 @@ describe("an apply", () => {
   it("leaves ignored fields as they stand, and does not reset them", async () => {
     const namespace = await cluster().namespace();
     const ignore = [{ match: { kind: "Deployment" }, pointers: ["/spec/replicas"] }];
-    const { synced, source, controller } = world(
+    const { synced, source } = world(
       cluster(),
       { "d.yaml": yaml(deployment(namespace, "web", { spec: { replicas: 2 } })) },
       { application: { ignore } },

@@ -122,6 +122,6 @@ export function deployment(
         spec: { containers: [{ name: "web", image: "registry.example/web:1", ...container }], ...podSpec },
       },
       ...spec,
-    } as never,
+    },
   };
 }

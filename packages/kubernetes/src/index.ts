@@ -6,6 +6,8 @@ export type { ApplyPolicy } from "./target/annotations.ts";
 export type { Connection, TlsOptions } from "./connect/connection.ts";
 export type { KubeconfigOptions } from "./connect/kubeconfig.ts";
 export { connectByKubeconfig } from "./connect/kubeconfig.ts";
+export { http2Fetch } from "./connect/http2.ts";
+export type { Http2, Http2Options } from "./connect/http2.ts";
 export type { Fetch, FetchInit, FetchResponse } from "./connect/fetch.ts";
 export { healthOf } from "./health/health.ts";
 export type { Dialect } from "./health/health.ts";

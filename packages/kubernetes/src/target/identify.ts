@@ -1,4 +1,4 @@
-import { groupOf, isObject, type Declared, type Json, type Ref } from "@trueup/spec";
+import { groupOf, isObject, isTrueUpError, type Declared, type Manifest, type Ref } from "@trueup/spec";
 import type { System } from "./system.ts";
 
 type Scope = "namespaced" | "cluster" | "unknown";
@@ -14,8 +14,10 @@ export async function identify(
     const id = `${groupOf(manifest.apiVersion)}/${manifest.kind}`;
     if (scopes.has(id)) continue;
     const served = (await discovery.served()).find(groupOf(manifest.apiVersion), manifest.kind);
-    const resource =
-      served ?? (declared.has(id) ? undefined : await discovery.findKind(groupOf(manifest.apiVersion), manifest.kind));
+    // What discovery hides may be there or not: its objects are named as they name themselves, and found unknown.
+    const hidden = async () =>
+      await discovery.findKind(groupOf(manifest.apiVersion), manifest.kind).catch(ignoreHidden);
+    const resource = served ?? (declared.has(id) ? undefined : await hidden());
     const scope: Scope =
       resource === undefined ? (declared.get(id) ?? "unknown") : resource.namespaced ? "namespaced" : "cluster";
     scopes.set(id, scope);
@@ -29,15 +31,11 @@ export async function identify(
   });
 }
 
-function declaredScope({
-  apiVersion,
-  kind,
-  spec,
-}: {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly [field: string]: Json | undefined | object;
-}): [string, Scope][] {
+function ignoreHidden(error: unknown): undefined {
+  if (!isTrueUpError(error) || error.code !== "UNAVAILABLE") throw error;
+}
+
+function declaredScope({ apiVersion, kind, spec }: Manifest): [string, Scope][] {
   if (kind !== "CustomResourceDefinition" || groupOf(apiVersion) !== "apiextensions.k8s.io") return [];
   const { group, names, scope } = isObject(spec) ? spec : {};
   if (typeof group !== "string" || !isObject(names) || typeof names["kind"] !== "string") return [];

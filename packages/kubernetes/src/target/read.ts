@@ -14,13 +14,19 @@ export interface Caller {
 /** Up to so many objects of a namespace are read one by one; more by one list of names. */
 const ONE_BY_ONE = 4;
 
+/** Kinds of which a cluster lets us list the objects, and not get one. */
+const listedOnly = new WeakMap<System, Set<string>>();
+
 /** The object as it stands now; undefined where there is none. */
 export async function readOne(
-  { client }: System,
+  system: System,
   resource: Resource,
   key: Key,
   { as, signal }: Caller,
 ): Promise<Live | undefined> {
+  const { client } = system;
+  const rights = JSON.stringify([as, resource.group, resource.plural, parseKey(key).namespace]);
+  if (listedOnly.get(system)?.has(rights) === true) return await readByList(client, resource, key, { as, signal });
   try {
     const { body } = await client.request<Manifest>({
       path: objectPath(resource, parseKey(key)),
@@ -34,8 +40,11 @@ export async function readOne(
   } catch (error) {
     if (isTrueUpError(error) && error.code === "NOT_FOUND") return undefined;
     // Rights to `list` alone, which is how a role for server-side apply may be written.
-    if (isTrueUpError(error) && error.code === "FORBIDDEN")
-      return await readByList(client, resource, key, { as, signal });
+    if (isTrueUpError(error) && error.code === "FORBIDDEN") {
+      const live = await readByList(client, resource, key, { as, signal });
+      listedOnly.set(system, (listedOnly.get(system) ?? new Set()).add(rights));
+      return live;
+    }
     throw error;
   }
 }
