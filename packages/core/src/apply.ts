@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   formatKey,
   toTrueUpError,
@@ -18,7 +19,7 @@ import {
 } from "@trueup/spec";
 import { sleep } from "./call.ts";
 import type { GuardedTarget } from "./guard.ts";
-import type { HealthWaiter } from "./health.ts";
+import { createHealthWaiter, observedHealth, type HealthWaiter } from "./health.ts";
 import type { Keyed } from "./keyed.ts";
 import { isBarrier, type Graph, type Node } from "./order.ts";
 import { callContext, type PlannedItem, type Planning } from "./plan.ts";
@@ -35,17 +36,21 @@ export interface ApplyOptions {
   readonly targetNames?: (routed: string) => string | undefined;
   readonly owner: Owner;
   readonly keyed: Keyed;
-  readonly lease: Lease;
-  /** Identifies this run in the rows it writes. */
-  readonly run: string;
-  /** Takes result rows; they may be written in groups. */
-  readonly record: (rows: readonly RowChange[]) => void;
-  /** Writes rows that must be on disk before a call goes on. */
-  readonly persist: (rows: readonly RowChange[]) => Promise<void>;
-  readonly health: HealthWaiter;
+  /** Checked before every write. Default: one that always holds. */
+  readonly lease?: Lease;
+  /** Identifies this run in the rows it writes. Default: made up. */
+  readonly run?: string;
+  /** Takes result rows; they may be written in groups. Default: they are in the results only. */
+  readonly record?: (rows: readonly RowChange[]) => void;
+  /** Writes rows that must be on disk before a call goes on. Default: as `record`. */
+  readonly persist?: (rows: readonly RowChange[]) => Promise<void>;
+  /** Waits for what others wait for. Default: reads it anew, for up to the application's `healthTimeoutMs`. */
+  readonly health?: HealthWaiter;
   readonly onResult?: (result: ObjectResult) => void;
   readonly signal?: AbortSignal;
 }
+
+type Applying = ApplyOptions & Required<Pick<ApplyOptions, "lease" | "run" | "record" | "persist" | "health">>;
 
 export interface ObjectResult {
   readonly key: Key;
@@ -58,7 +63,16 @@ export interface ObjectResult {
 }
 
 /** Step 6: makes the changes of a plan, each after what it waits for. Settles when every call has; throws only when writing the inventory fails. */
-export async function apply(options: ApplyOptions): Promise<readonly ObjectResult[]> {
+export async function apply(given: ApplyOptions): Promise<readonly ObjectResult[]> {
+  const { record = () => {} } = given;
+  const options: Applying = {
+    ...given,
+    lease: given.lease ?? unleased(given.application.name),
+    run: given.run ?? randomUUID(),
+    record,
+    persist: given.persist ?? (async (rows) => record(rows)),
+    health: given.health ?? readingHealth(given),
+  };
   const results: ObjectResult[] = [];
   const onResult = (result: ObjectResult): void => {
     results.push(result);
@@ -75,7 +89,7 @@ export async function apply(options: ApplyOptions): Promise<readonly ObjectResul
 }
 
 function skipDeletes(
-  options: ApplyOptions,
+  options: Applying,
   failed: ObjectResult | undefined,
   onResult: (result: ObjectResult) => void,
 ): void {
@@ -96,7 +110,7 @@ function skipDeletes(
 }
 
 async function walk(
-  options: ApplyOptions,
+  options: Applying,
   graph: Graph,
   mine: (change: PlannedItem["change"]) => boolean,
   onResult: (result: ObjectResult) => void,
@@ -197,6 +211,31 @@ function endedBy(lease: Lease, signal: AbortSignal | undefined): TrueUpError | u
   return signal?.aborted === true ? toTrueUpError(signal.reason, "ABORTED") : undefined;
 }
 
+/** For those who run without a store: nobody else is there to write. */
+function unleased(application: string): Lease {
+  const { signal } = new AbortController();
+  const nothing = async (): Promise<void> => {};
+  return { application, holder: "this process", token: 1, signal, valid: () => true, renew: nothing, release: nothing };
+}
+
+function readingHealth(options: ApplyOptions): HealthWaiter {
+  const { application, targets, planning } = options;
+  return createHealthWaiter({
+    timeoutMs: () => application.healthTimeoutMs ?? 300_000,
+    async observe(keys, signal) {
+      const read = keys.map(async (key) => {
+        const target = targets.get(targetOf(key));
+        const item = planning.changes.get(key)?.item ?? { key };
+        const context = callContext({ ...options, ...(signal && { signal }) }, key);
+        const observed = (await target?.observe([item], context))?.get(key);
+        const judge = target?.target.health?.bind(target.target);
+        return [key, observedHealth(observed, judge && (({ live }) => judge(live)))] as const;
+      });
+      return new Map(await Promise.all(read));
+    },
+  });
+}
+
 interface CarriedOut {
   readonly record: ChangeRecord;
   readonly tracked?: Tracked;
@@ -205,7 +244,7 @@ interface CarriedOut {
 }
 
 async function carryOut(
-  options: ApplyOptions,
+  options: Applying,
   graph: Graph,
   { item, planned, seen, change }: PlannedItem,
 ): Promise<CarriedOut> {
