@@ -24,7 +24,6 @@ export function toStoreError(error: unknown, path: string): TrueUpError {
   if (isTrueUpError(error)) return error;
   const { code, errcode, message } = error as { code?: string; errcode?: number; message?: string };
   if (code === "ERR_INVALID_STATE") return new TrueUpError("INVALID", `${path}: the store is closed`, { cause: error });
-  const meaning = errcode === undefined ? undefined : MEANING[primary(errcode)];
-  const [ours, words] = meaning ?? ["INTERNAL", "SQLite failed"];
+  const [ours, words] = MEANING[primary(errcode ?? 0)] ?? ["INTERNAL", "SQLite failed"];
   return new TrueUpError(ours, `${path}: ${words} (${message ?? String(error)})`, { cause: error });
 }

@@ -89,6 +89,29 @@ describe("a lease in the database", () => {
     expect(await two.claim("web", "two", 60_000)).toMatchObject({ token: 2, previous: 1 });
   });
 
+  it("is held from its first moment", async () => {
+    vi.useFakeTimers({ toFake: ["hrtime"] });
+    await open().claim("web", "one", 60_000);
+    expect(await open().claim("web", "two", 60_000)).toBeUndefined();
+  });
+
+  it("costs no sync of the disk: its holder does not outlive a loss of power either", async () => {
+    const store = open();
+    const statements = vi.spyOn(DatabaseSync.prototype, "exec");
+    const levels = (): unknown[] =>
+      statements.mock.calls.splice(0).flatMap(([sql]) => /^PRAGMA synchronous = (\w+)$/.exec(sql)?.[1] ?? []);
+    const lease = (await store.claim("web", "one", 60_000))!;
+    expect(levels()).toEqual(["NORMAL", "FULL"]);
+    await lease.renew();
+    expect(levels()).toEqual(["NORMAL", "FULL"]);
+    await store.write([{ application: "web", lease, rows: [{ type: "state", state: {} }] }]);
+    await store.settings.set("a", 1);
+    expect(levels()).toEqual([]);
+    await lease.release();
+    expect(levels()).toEqual(["NORMAL", "FULL"]);
+    statements.mockRestore();
+  });
+
   it("from before the machine was restarted is free", async () => {
     const store = open();
     await store.claim("web", "gone", 60_000);

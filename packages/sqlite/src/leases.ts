@@ -27,6 +27,7 @@ function isHeld({ ttl_ms: ttlMs, expires_at: expiresAt }: Row, now: number): boo
 
 /** Leases stand in the database, so that processes exclude each other. They need not survive a loss of power: their holders do not. */
 export function createLeases(db: Database): Leases {
+  /** The last one of each application that was claimed here. */
   const held = new Map<string, HeldLease>();
   const find = db.prepare("SELECT token, ttl_ms, expires_at FROM lease WHERE application = ?");
   const claim = db.prepare(`
@@ -61,10 +62,7 @@ export function createLeases(db: Database): Leases {
         ttlMs,
         claimedAt,
         extend: () => quickly(() => extend.run(machineNow() + ttlMs, application, token).changes === 1),
-        release() {
-          if (held.get(application) === mine) held.delete(application);
-          quickly(() => release.run(application, token));
-        },
+        release: () => void quickly(() => release.run(application, token)),
       });
       held.set(application, mine);
       return mine.lease;
@@ -77,7 +75,6 @@ export function createLeases(db: Database): Leases {
     },
     close() {
       for (const mine of held.values()) mine.lose();
-      held.clear();
     },
   };
 }
