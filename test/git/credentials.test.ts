@@ -11,7 +11,7 @@ const missing = gitServerMissing();
 const CANARY = "canary-7f3a9c51";
 const auth = { username: "deploy", password: CANARY };
 
-describe("credentials", () => {
+describe("credentials", { timeout: 60_000 }, () => {
   let root: string;
   let server: GitServer;
   let sources: Source[];

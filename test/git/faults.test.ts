@@ -23,7 +23,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 const missing = gitServerMissing();
 const FILES = { "app/a.yaml": "a: 1\n", "app/b.yaml": "b: 1\n", "README.md": "hello\n" };
 
-describe("git over a bad connection", () => {
+describe("git over a bad connection", { timeout: 60_000 }, () => {
   let root: string;
   let cacheDir: string;
   let server: GitServer;
@@ -176,15 +176,20 @@ describe("git over a bad connection", () => {
     for (const kind of ["advertisement", "ls-refs", "fetch"]) {
       server.fault = (request) => (request.kind === kind ? { type: "stall", at: 10 } : undefined);
       const start = performance.now();
-      const stalled = text(open({ limits: { listMs: 300, fetchMs: 300 }, cacheDir: false }), "README.md");
+      let left = false;
+      const stalled = text(open({ limits: { listMs: 1000, fetchMs: 1000 }, cacheDir: false }), "README.md").finally(
+        () => {
+          left = true;
+        },
+      );
       const expected = expect(stalled).rejects.toMatchObject({
         code: "TIMEOUT",
-        message: expect.stringContaining("the server did not answer in full within 300 ms") as string,
+        message: expect.stringContaining("the server did not answer in full within 1000 ms") as string,
       });
       expect(await text(other, "README.md")).toBe("hello\n");
-      expect(performance.now() - start).toBeLessThan(300);
+      expect(left).toBe(false);
       await expected;
-      expect(performance.now() - start).toBeLessThan(3000);
+      expect(performance.now() - start).toBeGreaterThan(950);
     }
   });
 
@@ -349,9 +354,11 @@ describe("git over a bad connection", () => {
     await commitTree([["40000", "bomb", oid]]);
     for (const source of both()) {
       const revision = await source.resolve();
-      const start = performance.now();
+      // Of this process: how long the server takes, and what else the machine does, is not the question.
+      const before = process.cpuUsage();
       await expect(source.open(revision)).rejects.toMatchObject({ code: "LIMIT" });
-      expect(performance.now() - start).toBeLessThan(1000);
+      const { user, system } = process.cpuUsage(before);
+      expect((user + system) / 1000).toBeLessThan(1000);
     }
   });
 

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const missing = gitServerMissing();
 
-describe("the life of a source", () => {
+describe("the life of a source", { timeout: 60_000 }, () => {
   let root: string;
   let server: GitServer;
   let repo: TestRepository;

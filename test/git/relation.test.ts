@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const missing = gitServerMissing();
 
-describe("refs and history", () => {
+describe("refs and history", { timeout: 60_000 }, () => {
   let root: string;
   let server: GitServer;
   let repo: TestRepository;

@@ -11,7 +11,7 @@ const missing =
   gitServerMissing() ??
   (spawnSync("ssh-keygen", ["-?"]).error === undefined ? undefined : "there is no ssh-keygen on this machine");
 
-describe("signatures that git and ssh-keygen made", () => {
+describe("signatures that git and ssh-keygen made", { timeout: 60_000 }, () => {
   let root: string;
   let server: GitServer;
   let allowedSigners: string;

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 const missing = gitServerMissing();
 const author = { name: "Ann", email: "ann@example.com" };
 
-describe.each(["http", "path"] as const)("gitWriter over %s", (kind) => {
+describe.each(["http", "path"] as const)("gitWriter over %s", { timeout: 60_000 }, (kind) => {
   let root: string;
   let bare: string;
   let server: GitServer;

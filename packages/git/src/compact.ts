@@ -8,7 +8,7 @@ import { ingestPack } from "./pack-ingest.ts";
 import { readCommit } from "./snapshot.ts";
 
 /** A fetch brings a pack. So many may stand side by side: looking something up costs little more in fifty than in one. */
-export const MAX_PACKS = 50;
+const MAX_PACKS = 50;
 const TURN_MS = 10;
 const UNLIMITED = { packObjects: Infinity, inflatedBytes: Infinity, objectBytes: Infinity };
 
