@@ -25,9 +25,10 @@ export async function observe(
   await system.identity();
   const twins = twinsOf(items);
   const seen = new Map<Key, Observed>();
-  let next = 0;
+  // By key: those that are read at the same time stand in the same folder, which is opened once.
+  const queue = items.toSorted((a, b) => (a.key < b.key ? -1 : 1)).values();
   const worker = async (): Promise<void> => {
-    for (let item = items[next++]; item !== undefined; item = items[next++]) {
+    for (const item of queue) {
       context.signal?.throwIfAborted();
       seen.set(item.key, await observeOne(system, item, context.owner, twins.get(item.key)));
     }

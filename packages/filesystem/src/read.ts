@@ -1,4 +1,4 @@
-import { close, constants, fstat, open, read } from "node:fs";
+import { closeSync, constants, fstatSync, open, read } from "node:fs";
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { codeOf, fileError } from "./errors.ts";
@@ -6,8 +6,6 @@ import type { Folder, Folders } from "./folders.ts";
 import { splitPath, type RelativePath } from "./layout.ts";
 
 const openFile = promisify(open);
-const closeFile = promisify(close);
-const statFile = promisify(fstat);
 const readFile = promisify(read);
 
 /** Files over this are neither written nor read. */
@@ -37,7 +35,7 @@ export async function readEntry(folder: Folder, name: string, path: RelativePath
     throw fileError(error, "cannot read", path);
   }
   try {
-    const stats = await statFile(fd);
+    const stats = fstatSync(fd);
     if (stats.isDirectory()) return other("a folder");
     if (!stats.isFile()) return other("a special file");
     if (stats.size > MAX_BYTES) return other(`a file of ${stats.size} bytes`);
@@ -46,7 +44,7 @@ export async function readEntry(folder: Folder, name: string, path: RelativePath
   } catch (error) {
     throw fileError(error, "cannot read", path);
   } finally {
-    await closeFile(fd);
+    closeSync(fd);
   }
 }
 

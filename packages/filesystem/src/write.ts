@@ -1,9 +1,14 @@
-import { constants, fstatSync, type Stats } from "node:fs";
-import { link, lstat, open, readdir, rename, rmdir, unlink } from "node:fs/promises";
+import { closeSync, constants, fchmodSync, fstatSync, fsync, open, writeFile as writeAll, type Stats } from "node:fs";
+import { link, lstat, readdir, rename, rmdir, unlink } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
+import { promisify } from "node:util";
 import { codeOf, fileError } from "./errors.ts";
 import type { Folders } from "./folders.ts";
 import { OWN_FOLDER, splitPath, type RelativePath } from "./layout.ts";
+
+const openFile = promisify(open);
+const writeFile = promisify(writeAll);
+const syncFile = promisify(fsync);
 
 const UNFINISHED = `${OWN_FOLDER}/tmp`;
 
@@ -32,35 +37,38 @@ export async function writeWhole(
   const unfinished = `${process.pid}-${randomUUID()}`;
   return await folders.making(UNFINISHED, async (tmp) => {
     const from = tmp.at(unfinished);
-    const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
-    const file = await open(from, flags, mode);
+    const discard = (): Promise<void> => unlink(from).catch(() => {});
     try {
-      await file.writeFile(bytes);
-      if (exact) await file.chmod(mode);
-      await file.sync();
-      onReady?.(fstatSync(file.fd)); // answered from memory: the file is open
-    } catch (error) {
-      await unlink(from).catch(() => {});
-      throw fileError(error, "cannot write", path);
-    } finally {
-      await file.close();
-    }
-    let moved = false;
-    try {
+      const stats = await writeSynced(from, bytes, mode, exact);
+      onReady?.(stats);
       return await folders.making(folder, async (there) => {
-        if (how === "create") {
-          if (!(await linkFree(from, there.at(name)))) return false;
-        } else {
+        if (how === "replace") {
           await rename(from, there.at(name)); // takes the place of a link, and follows none
-          moved = true;
+          await there.sync();
+          return true;
         }
-        await there.sync();
-        return true;
+        const free = await linkFree(from, there.at(name));
+        await Promise.all([free ? there.sync() : undefined, discard()]);
+        return free;
       });
-    } finally {
-      if (!moved) await unlink(from).catch(() => {});
+    } catch (error) {
+      await discard();
+      throw fileError(error, "cannot write", path);
     }
   });
+}
+
+async function writeSynced(path: string, bytes: Uint8Array | string, mode: number, exact: boolean): Promise<Stats> {
+  const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
+  const fd = await openFile(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, mode);
+  try {
+    await writeFile(fd, bytes);
+    if (exact) fchmodSync(fd, mode);
+    await syncFile(fd);
+    return fstatSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** False where the name is taken: asked and done in one step. */
