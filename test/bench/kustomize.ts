@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "@trueup/kustomize";
-import type { RenderCache } from "@trueup/spec";
-import { memoryTree } from "../conformance/memory-tree.ts";
+import type { RenderCache, Tree } from "@trueup/spec";
+import { memoryTree } from "@trueup/testkit";
 import { referenceBinary, referenceBuild } from "../kustomize/differential/reference.ts";
 import { median, time, type Row } from "./bench.ts";
 
@@ -23,15 +23,18 @@ export async function run(): Promise<Row[]> {
     const binary = await referenceBinary();
     await checkSame(binary, root, files);
     const command = await medianOf(5, () => referenceBuild(binary, join(root, "overlay")));
-    const ours = await medianOf(ROUNDS, () => build(memoryTree(files), "overlay"));
+    const tree = treeOf(files);
+    const ours = await medianOf(ROUNDS, () => build(tree, "overlay"));
     const changed = await oneChanged(files);
     const small = overlayOf(10);
     const cache = new Map<string, unknown>();
-    const warm = (): Promise<unknown> => build(memoryTree(small), "overlay", { cache: cacheOf(cache) });
+    const smallTree = treeOf(small);
+    const warm = (): Promise<unknown> => build(smallTree, "overlay", { cache: cacheOf(cache) });
     for (let i = 0; i < 200; i++) await warm();
     const ten = await medianOf(101, warm);
     const many = overlayOf(10_000);
-    const tenThousand = await medianOf(3, () => build(memoryTree(many), "overlay"));
+    const manyTree = treeOf(many);
+    const tenThousand = await medianOf(3, () => build(manyTree, "overlay"));
     return [
       { what: "1,000 resources: the command, times ours", value: command / ours, unit: "×", least: 5, note: `${ours.toFixed(0)} ms against ${command.toFixed(0)} ms` },
       ...(await goRows(root, ours)),
@@ -44,8 +47,10 @@ export async function run(): Promise<Row[]> {
   }
 }
 
+const treeOf = (files: Readonly<Record<string, string>>): Tree => memoryTree(new Map(Object.entries(files)));
+
 /** A base of Deployments, Services and ConfigMaps, one to a file, and an overlay that changes them all. */
-export function overlayOf(count: number): Record<string, string> {
+function overlayOf(count: number): Record<string, string> {
   const files: Record<string, string> = {};
   const names: string[] = [];
   for (let i = 0; i < count; i++) {
@@ -135,7 +140,7 @@ function write(root: string, files: Readonly<Record<string, string>>): void {
 
 async function checkSame(binary: string, root: string, files: Readonly<Record<string, string>>): Promise<void> {
   const reference = await referenceBuild(binary, join(root, "overlay"));
-  const { yaml } = await build(memoryTree(files), "overlay");
+  const { yaml } = await build(treeOf(files), "overlay");
   if (!("yaml" in reference) || reference.yaml !== yaml) throw new Error("ours and the reference print different things: nothing to compare");
 }
 
@@ -155,11 +160,11 @@ const cacheOf = (entries: Map<string, unknown>): RenderCache => ({
 async function oneChanged(files: Record<string, string>): Promise<number> {
   const entries = new Map<string, unknown>();
   const cache = cacheOf(entries);
-  await build(memoryTree(files), "overlay", { cache });
+  await build(treeOf(files), "overlay", { cache });
   const times: number[] = [];
   for (let i = 0; i < ROUNDS; i++) {
     const changed = { ...files, "base/deploy-0.yaml": (files["base/deploy-0.yaml"] ?? "").replace("replicas: 1", `replicas: ${i + 2}`) };
-    const tree = memoryTree(changed);
+    const tree = treeOf(changed);
     const before = entries.size;
     times.push(await time(() => build(tree, "overlay", { cache })));
     if (entries.size !== before + 1) throw new Error(`${entries.size - before} files were parsed, not one`);

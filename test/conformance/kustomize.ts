@@ -1,7 +1,7 @@
 import { build } from "@trueup/kustomize";
 import { isTrueUpError } from "@trueup/spec";
 import { errorClass } from "./error-class.ts";
-import { memoryTree } from "./memory-tree.ts";
+import { memoryTree } from "@trueup/testkit";
 import { difference, type Result, type Suite } from "./suite.ts";
 
 interface ExpectedError {
@@ -46,7 +46,7 @@ async function runCase(one: Case): Promise<Result> {
 
 async function attempt({ files, dir, options, expectedYaml, expectedError }: Case): Promise<Result> {
   try {
-    const { yaml } = await build(memoryTree(files), dir, {
+    const { yaml } = await build(memoryTree(new Map(Object.entries(files))), dir, {
       order: options?.reorder === "none" ? "none" : "legacy",
       ...(options?.loadRestrictions === "none" ? { loadRestrictor: "none" } : {}),
       ...(options?.addManagedbyLabel === true ? { managedByLabel: true } : {}),

@@ -7,7 +7,11 @@ export type Result =
 
 /** Reads a file of cases and runs each. */
 export interface Suite {
-  run(cases: unknown): AsyncIterable<{ readonly name: string; readonly result: Result }>;
+  /** `options` are those of the command, by their names: `--dialect argocd`. */
+  run(
+    cases: unknown,
+    options?: Readonly<Record<string, string>>,
+  ): AsyncIterable<{ readonly name: string; readonly result: Result }>;
 }
 
 /** The first lines that differ, with what stands around them. */

@@ -90,10 +90,7 @@ async function loadPlugins(target: Target, entries: readonly string[], field: st
       for (const resource of inline) setOrigin(resource, below(target.provenance, target.fileName));
     gathered.resources.appendAll(inline);
   }
-  for (const path of paths) {
-    await target.addResource(gathered, path);
-    gathered.resources.touch();
-  }
+  for (const path of paths) await target.addResource(gathered, path);
   return gathered.resources.list;
 }
 

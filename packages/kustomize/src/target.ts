@@ -92,7 +92,6 @@ export class Target {
   async #addResources(into: Accumulator, paths: readonly string[]): Promise<void> {
     for (const path of paths) {
       await this.addResource(into, path);
-      into.resources.touch();
       this.loader.session.checkResources(into.resources.list.length);
       await this.loader.session.breathe();
     }
@@ -157,6 +156,7 @@ export class Target {
       );
     }
     await target.accumulate(into);
+    into.resources.checkUnique();
   }
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { build } from "@trueup/kustomize";
 import { isTrueUpError } from "@trueup/spec";
-import { memoryTree } from "../../conformance/memory-tree.ts";
+import { memoryTree } from "@trueup/testkit";
 import { difference } from "../../conformance/suite.ts";
 import type { GeneratedCase } from "./kustomizations.ts";
 import { referenceBuild } from "./reference.ts";
@@ -36,7 +36,7 @@ export async function compare(binary: string, { files, dir }: Pick<GeneratedCase
 
 async function ourBuild(files: Readonly<Record<string, string>>, dir: string): Promise<{ readonly yaml: string } | { readonly error: string }> {
   try {
-    return { yaml: (await build(memoryTree(files), dir)).yaml };
+    return { yaml: (await build(memoryTree(new Map(Object.entries(files))), dir)).yaml };
   } catch (error) {
     if (!isTrueUpError(error) || error.code === "INTERNAL") {
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
