@@ -35,7 +35,7 @@ export function survivors(results: readonly MutantResult[]): string[] {
         a.location.start.line - b.location.start.line ||
         a.location.start.column - b.location.start.column,
     )
-    .map(({ fileName, location, mutatorName, replacement = "", status }) => {
+    .map(({ fileName, location, mutatorName, replacement, status }) => {
       const { line, column } = location.start;
       const text = replacement.replaceAll(/\s+/g, " ");
       const note = status === "NoCoverage" ? " (not reached)" : "";
