@@ -36,10 +36,28 @@ export async function run(): Promise<Row[]> {
     const manyTree = treeOf(many);
     const tenThousand = await medianOf(3, () => build(manyTree, "overlay"));
     return [
-      { what: "1,000 resources: the command, times ours", value: command / ours, unit: "×", least: 5, note: `${ours.toFixed(0)} ms against ${command.toFixed(0)} ms` },
+      {
+        what: "1,000 resources: the command, times ours",
+        value: command / ours,
+        unit: "×",
+        least: 5,
+        note: `${ours.toFixed(0)} ms against ${command.toFixed(0)} ms`,
+      },
       ...(await goRows(root, ours)),
-      { what: "10,000 resources, times ten of 1,000", value: tenThousand / (10 * ours), unit: "×", limit: 1.15, note: `${tenThousand.toFixed(0)} ms` },
-      { what: "one file of 1,000 changed: the command, times ours", value: command / changed, unit: "×", least: 20, note: `${changed.toFixed(1)} ms` },
+      {
+        what: "10,000 resources, times ten of 1,000",
+        value: tenThousand / (10 * ours),
+        unit: "×",
+        limit: 1.15,
+        note: `${tenThousand.toFixed(0)} ms`,
+      },
+      {
+        what: "one file of 1,000 changed: the command, times ours",
+        value: command / changed,
+        unit: "×",
+        least: 20,
+        note: `${changed.toFixed(1)} ms`,
+      },
       { what: "an overlay of ten resources, warm", value: ten, unit: "ms", limit: 5 },
     ];
   } finally {
@@ -90,7 +108,8 @@ function resource(i: number): string {
   if (i % 3 === 1) {
     return `apiVersion: v1\nkind: Service\nmetadata:\n  name: ${name}\nspec:\n  selector:\n    app: ${name}\n  ports:\n  - port: 80\n    targetPort: 8080\n    protocol: TCP\n`;
   }
-  if (i % 3 === 2) return `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\ndata:\n  level: info\n  config.yaml: |\n    a: 1\n    b:\n    - ${i}\n`;
+  if (i % 3 === 2)
+    return `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\ndata:\n  level: info\n  config.yaml: |\n    a: 1\n    b:\n    - ${i}\n`;
   return `apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -141,7 +160,8 @@ function write(root: string, files: Readonly<Record<string, string>>): void {
 async function checkSame(binary: string, root: string, files: Readonly<Record<string, string>>): Promise<void> {
   const reference = await referenceBuild(binary, join(root, "overlay"));
   const { yaml } = await build(treeOf(files), "overlay");
-  if (!("yaml" in reference) || reference.yaml !== yaml) throw new Error("ours and the reference print different things: nothing to compare");
+  if (!("yaml" in reference) || reference.yaml !== yaml)
+    throw new Error("ours and the reference print different things: nothing to compare");
 }
 
 async function medianOf(rounds: number, body: () => Promise<unknown>): Promise<number> {
@@ -163,7 +183,10 @@ async function oneChanged(files: Record<string, string>): Promise<number> {
   await build(treeOf(files), "overlay", { cache });
   const times: number[] = [];
   for (let i = 0; i < ROUNDS; i++) {
-    const changed = { ...files, "base/deploy-0.yaml": (files["base/deploy-0.yaml"] ?? "").replace("replicas: 1", `replicas: ${i + 2}`) };
+    const changed = {
+      ...files,
+      "base/deploy-0.yaml": (files["base/deploy-0.yaml"] ?? "").replace("replicas: 1", `replicas: ${i + 2}`),
+    };
     const tree = treeOf(changed);
     const before = entries.size;
     times.push(await time(() => build(tree, "overlay", { cache })));
@@ -183,7 +206,8 @@ async function goRows(root: string, ours: number): Promise<Row[]> {
     const theirs = median(times);
     return [{ what, value: ours / theirs, unit: "×", limit: 1, note: `${theirs.toFixed(0)} ms` }];
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code === "ENOENT" ? "no go on this machine" : String(error).slice(0, 200);
+    const reason =
+      (error as NodeJS.ErrnoException).code === "ENOENT" ? "no go on this machine" : String(error).slice(0, 200);
     return [{ what, value: Number.NaN, unit: "×", note: `not measured: ${reason}` }];
   }
 }

@@ -38,7 +38,14 @@ function parseCase(name: string, file: string): CaseFile {
       continue;
     }
     const [, kind, dir = "", message = ""] = last;
-    return { name, file, about: about.trim(), files, dir, expected: kind === "build" ? { yaml: body } : { error: message } };
+    return {
+      name,
+      file,
+      about: about.trim(),
+      files,
+      dir,
+      expected: kind === "build" ? { yaml: body } : { error: message },
+    };
   }
   throw new Error(`${file} says neither what is built nor what is wrong`);
 }

@@ -97,8 +97,16 @@ async function run(tree: Tree, path: string, options: BuildOptions): Promise<Bui
 
 /** A patch or a replacement may have taken away what every object has. */
 function checkEnvelope(resource: Resource): void {
-  const missing = resource.kind === "" ? "kind" : resource.name === "" && !resource.kind.endsWith("List") ? "metadata.name" : undefined;
-  if (missing !== undefined) throw new TrueUpError("INVALID", `${resource.origin.file}: missing ${missing} in object`, { origin: originOf(resource) });
+  const missing =
+    resource.kind === ""
+      ? "kind"
+      : resource.name === "" && !resource.kind.endsWith("List")
+        ? "metadata.name"
+        : undefined;
+  if (missing !== undefined)
+    throw new TrueUpError("INVALID", `${resource.origin.file}: missing ${missing} in object`, {
+      origin: originOf(resource),
+    });
 }
 
 /** Not meant for a cluster, whatever it says but `false`. */

@@ -70,7 +70,9 @@ interface Part {
 const paths = new WeakMap<FieldSpec, readonly Part[]>();
 
 const compile = (path: string): readonly Part[] =>
-  splitPath(path, "/").map((part) => (part.endsWith("[]") ? { name: part.slice(0, -2), isList: true } : { name: part, isList: false }));
+  splitPath(path, "/").map((part) =>
+    part.endsWith("[]") ? { name: part.slice(0, -2), isList: true } : { name: part, isList: false },
+  );
 
 /** As `visitField`, of whatever kind the resource is. */
 export function visitPath(root: Node, spec: FieldSpec, visit: Visit): void {

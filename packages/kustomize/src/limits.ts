@@ -12,6 +12,8 @@ export interface BuildLimits {
   readonly resources: number;
   /** Values of one document, aliases written out. */
   readonly values: number;
+  /** Of these, the ones that aliases add. */
+  readonly aliasedValues: number;
   /** Levels of nesting in one document. */
   readonly nesting: number;
   /** Bytes of the rendered YAML. */
@@ -25,6 +27,7 @@ export const DEFAULT_LIMITS: BuildLimits = {
   depth: 100,
   resources: 100_000,
   values: 2_000_000,
+  aliasedValues: 100_000,
   nesting: 200,
   outputBytes: 256 * 1024 * 1024,
 };

@@ -78,26 +78,10 @@ export class Loader {
   }
 
   async #fetchFile(url: string): Promise<Uint8Array> {
-    const { remote } = this.session;
-    if (remote === undefined) throw this.unsupportedRemote(url);
-    const found = await remote(url, parseRemote(url), this.#callOptions());
+    const found = await this.session.fetch(url, this.shown);
     if (!("bytes" in found)) throw this.#invalid(`${url} is a repository, not a file`);
     this.session.count(found.bytes.length, url);
     return found.bytes;
-  }
-
-  #callOptions(): { signal?: AbortSignal } {
-    return this.session.signal === undefined ? {} : { signal: this.session.signal };
-  }
-
-  unsupportedRemote(url: string): TrueUpError {
-    return new TrueUpError(
-      "UNSUPPORTED",
-      `${this.shown}: ${url} is outside the tree; remote bases and files are off unless a \`remote\` function is passed`,
-      {
-        origin: { file: this.root },
-      },
-    );
   }
 
   /** The resources of a file, for this build to change. Parsed once for all builds that share a cache. */
@@ -169,9 +153,7 @@ export class Loader {
         );
       }
     }
-    const { remote } = this.session;
-    if (remote === undefined) throw this.unsupportedRemote(url);
-    const found = await remote(url, reference, this.#callOptions());
+    const found = await this.session.fetch(url, this.shown);
     if (!("tree" in found)) throw this.#invalid(`${url} is a file, not a repository`);
     const root = normalize(reference.path);
     if (root === undefined) throw this.#invalid(`"${url}" refers to directory outside of repo`);

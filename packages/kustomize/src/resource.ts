@@ -124,9 +124,13 @@ export class Resource {
     const gv = splitApiVersion(this.apiVersion);
     const parts = names.split(",");
     if (parts.length !== namespaces.length || parts.length !== kinds.length) {
-      throw new TrueUpError("INVALID", `${this.origin.file}: ${this.kind} ${this.name}: number of previous names, namespaces and kinds not equal`, {
-        origin: this.origin,
-      });
+      throw new TrueUpError(
+        "INVALID",
+        `${this.origin.file}: ${this.kind} ${this.name}: number of previous names, namespaces and kinds not equal`,
+        {
+          origin: this.origin,
+        },
+      );
     }
     return parts.map((name, i) => ({
       ...gv,

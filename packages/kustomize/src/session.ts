@@ -3,6 +3,7 @@ import { BUILT_IN, schemasOf, type Schemas } from "./merge/schema.ts";
 import type { BuildLimits } from "./limits.ts";
 import type { ParseLimits } from "./yaml/parse.ts";
 import type { HelmRenderer, PluginRunner, RemoteFetcher } from "./options.ts";
+import { parseRemote } from "./remote.ts";
 import { toJson, type Plain } from "./yaml/value.ts";
 
 /** What one build shares among its kustomizations, and nobody else does. */
@@ -16,6 +17,7 @@ export class Session {
   readonly plugins: PluginRunner | undefined;
   readonly restricted: boolean;
   readonly warnings: Finding[] = [];
+  readonly #fetched = new Map<string, ReturnType<RemoteFetcher>>();
   #bytes = 0;
   #files = 0;
   #since = performance.now();
@@ -32,13 +34,34 @@ export class Session {
     restricted: boolean;
   }) {
     this.limits = options.limits;
-    this.parseLimits = { depth: options.limits.nesting, nodes: options.limits.values };
+    this.parseLimits = {
+      depth: options.limits.nesting,
+      nodes: options.limits.values,
+      aliased: options.limits.aliasedValues,
+    };
     this.signal = options.signal;
     this.cache = options.cache;
     this.remote = options.remote;
     this.helm = options.helm;
     this.plugins = options.plugins;
     this.restricted = options.restricted;
+  }
+
+  /** Fetches from outside the tree, once for each address. Throws `UNSUPPORTED` where that is off. */
+  fetch(url: string, from: string): ReturnType<RemoteFetcher> {
+    if (this.remote === undefined) {
+      throw new TrueUpError(
+        "UNSUPPORTED",
+        `${from}: ${url} is outside the tree; remote bases and files are off unless a \`remote\` function is passed`,
+        { origin: { file: from } },
+      );
+    }
+    let found = this.#fetched.get(url);
+    if (found === undefined) {
+      found = this.remote(url, parseRemote(url), this.signal === undefined ? {} : { signal: this.signal });
+      this.#fetched.set(url, found);
+    }
+    return found;
   }
 
   warn = (finding: Finding): void => void this.warnings.push(finding);

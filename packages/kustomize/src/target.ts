@@ -184,7 +184,9 @@ function whicheverSaysMore(file: TrueUpError, directory: unknown): unknown {
   const isFileProblem = file.origin?.document !== undefined || file.code === "UNSUPPORTED";
   if (isFileProblem && directory.code === "NOT_FOUND") return file;
   if (directory.code !== "NOT_FOUND" && directory.code !== "INVALID") return directory;
-  return new TrueUpError(directory.code, `accumulation err='${file.message}': ${directory.message}`, {
+  // That something is where it must not be says more than that it is nowhere else.
+  const code = directory.code === "NOT_FOUND" && file.message.includes("security; ") ? "INVALID" : directory.code;
+  return new TrueUpError(code, `accumulation err='${file.message}': ${directory.message}`, {
     cause: directory,
     ...(directory.origin === undefined ? {} : { origin: directory.origin }),
   });

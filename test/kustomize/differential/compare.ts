@@ -13,7 +13,10 @@ export type Comparison =
   | { readonly outcome: "different"; readonly why: string };
 
 /** Builds a case with the reference and with ours. */
-export async function compare(binary: string, { files, dir }: Pick<GeneratedCase, "files" | "dir">): Promise<Comparison> {
+export async function compare(
+  binary: string,
+  { files, dir }: Pick<GeneratedCase, "files" | "dir">,
+): Promise<Comparison> {
   const folder = mkdtempSync(join(tmpdir(), "kustomize-differential-"));
   try {
     for (const [path, content] of Object.entries(files)) {
@@ -34,7 +37,10 @@ export async function compare(binary: string, { files, dir }: Pick<GeneratedCase
   }
 }
 
-async function ourBuild(files: Readonly<Record<string, string>>, dir: string): Promise<{ readonly yaml: string } | { readonly error: string }> {
+async function ourBuild(
+  files: Readonly<Record<string, string>>,
+  dir: string,
+): Promise<{ readonly yaml: string } | { readonly error: string }> {
   try {
     return { yaml: (await build(memoryTree(new Map(Object.entries(files))), dir)).yaml };
   } catch (error) {

@@ -7,7 +7,9 @@ const COUNT = 40;
 
 // The short form; `node test/kustomize/differential/main.ts 5000` is the long one.
 it("differential: random kustomizations give the reference's bytes", { timeout: 600_000 }, async ({ skip }) => {
-  const binary = await referenceBinary().catch((error: unknown) => skip(`the reference cannot be had: ${String(error).slice(0, 200)}`));
+  const binary = await referenceBinary().catch((error: unknown) =>
+    skip(`the reference cannot be had: ${String(error).slice(0, 200)}`),
+  );
   const different: string[] = [];
   for (let seed = 1; seed <= COUNT; seed++) {
     const comparison = await compare(binary, generateCase(seed));

@@ -72,7 +72,9 @@ class Layer {
     this.#addFiles(isBase ? 1 + random.below(6) : random.chance(0.3) ? 1 : 0);
     const fields: Record<string, Value | undefined> = {
       ...(this.#isComponent ? { apiVersion: "kustomize.config.k8s.io/v1alpha1", kind: "Component" } : {}),
-      ...(random.chance(0.5) && !this.#isComponent ? { apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization" } : {}),
+      ...(random.chance(0.5) && !this.#isComponent
+        ? { apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization" }
+        : {}),
     };
     const makers = random.shuffled(this.#makers());
     const wanted = makers.slice(0, random.below(isBase ? 5 : 7));
@@ -92,7 +94,9 @@ class Layer {
   #addFiles(count: number): void {
     const random = this.#random;
     for (let i = 0; i < count; i++) {
-      const objects = random.times(3, () => random.pick(MAKERS)(random, random.pick(NAMES)), 1).filter((object) => this.#isNew(object));
+      const objects = random
+        .times(3, () => random.pick(MAKERS)(random, random.pick(NAMES)), 1)
+        .filter((object) => this.#isNew(object));
       if (objects.length === 0) continue;
       for (const object of objects) this.made.push(madeOf(object));
       const name = `r${i}.yaml`;
@@ -113,7 +117,9 @@ class Layer {
     const kind = random.below(12);
     if (kind === 0) return print({ apiVersion: "v1", kind: "List", items: objects }, random);
     if (kind === 1) return print({ apiVersion: "v1", kind: "ConfigMapList", items: objects }, random);
-    const text = objects.map((object) => print(object, random)).join(random.pick(["---\n", "---\n", "--- # next\n", "---\n# only a comment\n---\n"]));
+    const text = objects
+      .map((object) => print(object, random))
+      .join(random.pick(["---\n", "---\n", "--- # next\n", "---\n# only a comment\n---\n"]));
     const headed = random.chance(0.2) ? `---\n${text}` : text;
     return kind === 2 ? headed.replaceAll("\n", "\r\n") : headed;
   }
@@ -170,7 +176,13 @@ class Layer {
       includeSelectors: random.chance(0.3) ? true : undefined,
       includeTemplates: random.chance(0.3) ? true : undefined,
       fields: random.chance(0.2)
-        ? [{ path: random.pick(["spec/selector", "spec/template/metadata/labels", "a/b"]), create: random.chance(0.7), kind: random.chance(0.5) ? "Deployment" : undefined }]
+        ? [
+            {
+              path: random.pick(["spec/selector", "spec/template/metadata/labels", "a/b"]),
+              create: random.chance(0.7),
+              kind: random.chance(0.5) ? "Deployment" : undefined,
+            },
+          ]
         : undefined,
     };
   }
@@ -202,7 +214,9 @@ class Layer {
       group: random.chance(0.1) ? random.pick(["apps", ""]) : undefined,
       version: random.chance(0.1) ? "v1" : undefined,
       namespace: random.chance(0.1) ? random.pick(NAMESPACES) : undefined,
-      labelSelector: random.chance(0.15) ? random.pick(["app=web", "app in (web, db)", "!tier", "env", "app!=x,tier"]) : undefined,
+      labelSelector: random.chance(0.15)
+        ? random.pick(["app=web", "app in (web, db)", "!tier", "env", "app!=x,tier"])
+        : undefined,
       annotationSelector: random.chance(0.05) ? "x" : undefined,
     };
   }
@@ -217,7 +231,9 @@ class Layer {
         name: made.name,
         namespace: made.namespace,
         labels: random.chance(0.3) ? { patched: "yes", ...(random.chance(0.3) ? { app: null } : {}) } : undefined,
-        annotations: random.chance(0.2) ? random.pick<Value>([{ note: "p" }, null, { $patch: "replace", only: "x" }]) : undefined,
+        annotations: random.chance(0.2)
+          ? random.pick<Value>([{ note: "p" }, null, { $patch: "replace", only: "x" }])
+          : undefined,
       },
     };
     const pod = this.#podPatch();
@@ -232,7 +248,9 @@ class Layer {
           ...body,
           spec: {
             replicas: random.chance(0.4) ? random.pick<Value>([5, null, raw("'7'")]) : undefined,
-            template: random.chance(0.8) ? { metadata: random.chance(0.2) ? { labels: { t: "1" } } : undefined, spec: pod } : undefined,
+            template: random.chance(0.8)
+              ? { metadata: random.chance(0.2) ? { labels: { t: "1" } } : undefined, spec: pod }
+              : undefined,
             strategy: random.chance(0.2) ? { $retainKeys: ["type"], type: "Recreate" } : undefined,
           },
         };
@@ -246,7 +264,10 @@ class Layer {
           spec: {
             ports: random.pick<Value>([
               [{ port: 80, targetPort: 9090 }],
-              [{ port: 80, protocol: "TCP", targetPort: 1 }, { port: 443, protocol: "TCP" }],
+              [
+                { port: 80, protocol: "TCP", targetPort: 1 },
+                { port: 443, protocol: "TCP" },
+              ],
               [{ port: 81, $patch: "delete" }],
               [{ $patch: "replace" }, { port: 1 }],
             ]),
@@ -254,9 +275,23 @@ class Layer {
           },
         };
       case "ConfigMap":
-        return { ...body, data: random.pick<Value | undefined>([{ app: "patched", x: null }, texts(random), null, { $patch: "replace", only: "x" }, { $patch: "delete" }]) };
+        return {
+          ...body,
+          data: random.pick<Value | undefined>([
+            { app: "patched", x: null },
+            texts(random),
+            null,
+            { $patch: "replace", only: "x" },
+            { $patch: "delete" },
+          ]),
+        };
       default:
-        return { ...body, spec: random.chance(0.5) ? { size: odd(random), list: [odd(random)], extra: { deep: { er: someText(random), gone: null } } } : undefined };
+        return {
+          ...body,
+          spec: random.chance(0.5)
+            ? { size: odd(random), list: [odd(random)], extra: { deep: { er: someText(random), gone: null } } }
+            : undefined,
+        };
     }
   }
 
@@ -267,7 +302,10 @@ class Layer {
       image: random.chance(0.5) ? "patched:1" : undefined,
       env: random.chance(0.4)
         ? random.pick<Value>([
-            [{ name: "ENV_0", value: "patched" }, { name: "NEW", value: odd(random) }],
+            [
+              { name: "ENV_0", value: "patched" },
+              { name: "NEW", value: odd(random) },
+            ],
             [{ name: "ENV_1", $patch: "delete" }],
             [{ $patch: "replace" }, { name: "ONLY", value: "x" }],
             [{ name: "ENV_0", value: null }],
@@ -282,16 +320,26 @@ class Layer {
             [{ containerPort: 80, $patch: "delete" }],
           ])
         : undefined,
-      volumeMounts: random.chance(0.2) ? [{ mountPath: "/data", name: "data", readOnly: true }, { mountPath: "/new", name: "etc" }] : undefined,
+      volumeMounts: random.chance(0.2)
+        ? [
+            { mountPath: "/data", name: "data", readOnly: true },
+            { mountPath: "/new", name: "etc" },
+          ]
+        : undefined,
       args: random.chance(0.2) ? ["replaced"] : undefined,
       resources: random.chance(0.1) ? random.pick<Value>([{ limits: { cpu: raw("2") } }, null, {}]) : undefined,
     };
     return {
-      containers: random.chance(0.7) ? [container, ...(random.chance(0.2) ? [{ name: "side", $patch: "delete" }] : [])] : undefined,
+      containers: random.chance(0.7)
+        ? [container, ...(random.chance(0.2) ? [{ name: "side", $patch: "delete" }] : [])]
+        : undefined,
       initContainers: random.chance(0.1) ? [{ name: "pre", image: "nginx:1" }] : undefined,
       volumes: random.chance(0.3)
         ? random.pick<Value>([
-            [{ name: "data", emptyDir: {} }, { name: "more", configMap: { name: "web" } }],
+            [
+              { name: "data", emptyDir: {} },
+              { name: "more", configMap: { name: "web" } },
+            ],
             [{ name: "etc", $patch: "delete" }],
             [{ name: "data", configMap: null, secret: { secretName: "db" } }],
           ])
@@ -299,7 +347,9 @@ class Layer {
       imagePullSecrets: random.chance(0.1) ? [{ name: "cache" }] : undefined,
       tolerations: random.chance(0.1) ? [{ key: "b" }] : undefined,
       nodeSelector: random.chance(0.1) ? { $patch: "replace", zone: "a" } : undefined,
-      topologySpreadConstraints: random.chance(0.1) ? [{ topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule", maxSkew: 2 }] : undefined,
+      topologySpreadConstraints: random.chance(0.1)
+        ? [{ topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule", maxSkew: 2 }]
+        : undefined,
       hostAliases: random.chance(0.05) ? [{ ip: "127.0.0.1", hostnames: ["b"] }] : undefined,
     };
   }
@@ -321,7 +371,9 @@ class Layer {
       () => ({ op: "add", path: "/spec/template/spec/containers/-", value: { name: "j", image: "nginx:1" } }),
       () => ({ op: "add", path: "/spec/template/spec/containers/0/env", value: [{ name: "J", value: odd(random) }] }),
     ];
-    const data: (() => Value)[] = [() => ({ op: "add", path: "/data", value: { new: someText(random), n: odd(random) } })];
+    const data: (() => Value)[] = [
+      () => ({ op: "add", path: "/data", value: { new: someText(random), n: odd(random) } }),
+    ];
     const failing: (() => Value)[] = [
       () => ({ op: "test", path: "/metadata/labels/app", value: "web" }),
       () => ({ op: "remove", path: "/metadata/labels" }),
@@ -340,27 +392,47 @@ class Layer {
   #patch(): Value {
     const random = this.#random;
     const made = this.#some();
-    if (made === undefined) return { patch: "- op: add\n  path: /metadata/x\n  value: 1\n", target: { kind: "Deployment" } };
+    if (made === undefined)
+      return { patch: "- op: add\n  path: /metadata/x\n  value: 1\n", target: { kind: "Deployment" } };
     if (random.chance(0.35)) {
       const target = { ...this.#target(), kind: made.kind };
       const operations = this.#operations(made.kind);
-      return random.chance(0.7) ? { target, patch: print(operations, random) } : { target, path: this.#file("json.yaml", operations) };
+      return random.chance(0.7)
+        ? { target, patch: print(operations, random) }
+        : { target, path: this.#file("json.yaml", operations) };
     }
     const patch = this.#mergePatch(made);
-    const options = random.chance(0.15) ? { allowNameChange: random.chance(0.5), allowKindChange: random.chance(0.3) } : undefined;
+    const options = random.chance(0.15)
+      ? { allowNameChange: random.chance(0.5), allowKindChange: random.chance(0.3) }
+      : undefined;
     const target = random.chance(0.3) ? { ...this.#target(), kind: made.kind } : undefined;
-    const renamed = options === undefined && target === undefined ? patch : { ...patch, metadata: { ...(patch["metadata"] as Obj), name: random.chance(0.5) && target !== undefined ? "other" : made.name } };
-    return random.chance(0.6) ? { patch: print(renamed, random), target, options } : { path: this.#file("patch.yaml", renamed), target, options };
+    const renamed =
+      options === undefined && target === undefined
+        ? patch
+        : {
+            ...patch,
+            metadata: {
+              ...(patch["metadata"] as Obj),
+              name: random.chance(0.5) && target !== undefined ? "other" : made.name,
+            },
+          };
+    return random.chance(0.6)
+      ? { patch: print(renamed, random), target, options }
+      : { path: this.#file("patch.yaml", renamed), target, options };
   }
 
   #strategic(): Value {
     const random = this.#random;
-    return random.times(2, () => {
-      const made = this.#some();
-      if (made === undefined) return "missing.yaml";
-      const patch = this.#mergePatch(made);
-      return random.chance(0.5) ? print(patch, random) : this.#file("sm.yaml", patch);
-    }, 1);
+    return random.times(
+      2,
+      () => {
+        const made = this.#some();
+        if (made === undefined) return "missing.yaml";
+        const patch = this.#mergePatch(made);
+        return random.chance(0.5) ? print(patch, random) : this.#file("sm.yaml", patch);
+      },
+      1,
+    );
   }
 
   #json6902(): Value {
@@ -368,7 +440,12 @@ class Layer {
     const made = this.#some();
     if (made === undefined) return [];
     const [group, version] = made.apiVersion.includes("/") ? made.apiVersion.split("/") : [undefined, made.apiVersion];
-    return [{ target: { group, version, kind: made.kind, name: made.name }, patch: print(this.#operations(made.kind), random) }];
+    return [
+      {
+        target: { group, version, kind: made.kind, name: made.name },
+        patch: print(this.#operations(made.kind), random),
+      },
+    ];
   }
 
   #file(name: string, value: Value): string {
@@ -385,7 +462,9 @@ class Layer {
     const name = isKnown ? known.name : random.pick([...fresh, `gen-${this.#dir}-${i}`]);
     this.made.push({ apiVersion: "v1", kind, name, namespace: undefined, object: {} });
     const envs = random.chance(0.3);
-    if (envs) this.#files[`${this.#dir}/env${i}.env`] = "# comment\nA=1\n  B=two words\nEMPTY=\nNOEQ\n\nQ=\"quoted\"\nURL=http://x?a=b\n";
+    if (envs)
+      this.#files[`${this.#dir}/env${i}.env`] =
+        '# comment\nA=1\n  B=two words\nEMPTY=\nNOEQ\n\nQ="quoted"\nURL=http://x?a=b\n';
     const files = random.chance(0.3);
     if (files) {
       this.#files[`${this.#dir}/f${i}.txt`] = random.pick([
@@ -405,7 +484,12 @@ class Layer {
       name,
       namespace: !isKnown && random.chance(0.2) ? random.pick(NAMESPACES) : undefined,
       behavior: isKnown ? random.pick(["merge", "replace"]) : random.chance(0.1) ? "create" : undefined,
-      literals: random.chance(0.7) ? random.some(["a=b", "k='quoted'", 'd="double"', "eq=a=b", "empty=", "n=123", "t=true", "sp=a b ", "ml=a\nb"], 0.4) : undefined,
+      literals: random.chance(0.7)
+        ? random.some(
+            ["a=b", "k='quoted'", 'd="double"', "eq=a=b", "empty=", "n=123", "t=true", "sp=a b ", "ml=a\nb"],
+            0.4,
+          )
+        : undefined,
       envs: envs ? [`env${i}.env`] : undefined,
       files: files ? random.pick<Value>([[`f${i}.txt`], [`key.${i}=f${i}.txt`]]) : undefined,
       type: i >= 2 && random.chance(0.3) ? "kubernetes.io/tls" : undefined,
@@ -432,18 +516,16 @@ class Layer {
               kind: from.kind,
               name: random.chance(0.9) ? from.name : undefined,
               fieldPath: random.chance(0.7) ? this.#sourceField(from.kind) : undefined,
-              options: random.chance(0.2) ? { delimiter: random.pick(["-", ":", "/"]), index: random.below(2) } : undefined,
+              options: random.chance(0.2)
+                ? { delimiter: random.pick(["-", ":", "/"]), index: random.below(2) }
+                : undefined,
             },
       sourceValue: from === undefined ? "static" : undefined,
       targets: [
         {
           select: { kind: to?.kind ?? "Deployment", name: random.chance(0.5) ? to?.name : undefined },
           reject: random.chance(0.1) ? [{ name: random.pick(NAMES) }] : undefined,
-          fieldPaths: random.chance(0.9)
-            ? [
-                this.#targetField(to?.kind ?? "Deployment"),
-              ]
-            : undefined,
+          fieldPaths: random.chance(0.9) ? [this.#targetField(to?.kind ?? "Deployment")] : undefined,
           options: random.chance(0.9)
             ? {
                 create: random.chance(0.85) ? true : undefined,
@@ -454,20 +536,39 @@ class Layer {
         },
       ],
     };
-    return random.chance(0.8) ? inline : { path: this.#file("replacement.yaml", random.chance(0.5) ? inline : [inline]) };
+    return random.chance(0.8)
+      ? inline
+      : { path: this.#file("replacement.yaml", random.chance(0.5) ? inline : [inline]) };
   }
 
   #sourceField(kind: string): string {
     const random = this.#random;
-    const any = ["metadata.name", "metadata.name", "kind", ...(random.chance(0.1) ? ["metadata.namespace", "metadata.labels.app", "metadata.annotations.[a.b/c]"] : [])];
-    if (WORKLOADS.includes(kind)) return random.pick([...any, "spec.template.spec.containers.0.image", "spec.template.spec.containers", "spec.template.spec.containers.[name=main].name"]);
+    const any = [
+      "metadata.name",
+      "metadata.name",
+      "kind",
+      ...(random.chance(0.1) ? ["metadata.namespace", "metadata.labels.app", "metadata.annotations.[a.b/c]"] : []),
+    ];
+    if (WORKLOADS.includes(kind))
+      return random.pick([
+        ...any,
+        "spec.template.spec.containers.0.image",
+        "spec.template.spec.containers",
+        "spec.template.spec.containers.[name=main].name",
+      ]);
     if (kind === "Service") return random.pick([...any, "spec.ports.0.port", "spec.ports.0"]);
     return random.pick(any);
   }
 
   #targetField(kind: string): string {
     const random = this.#random;
-    const any = ["metadata.annotations.copied", "metadata.labels.app", "metadata.name", "metadata.annotations.[x.y/z]", "extra.deep.field"];
+    const any = [
+      "metadata.annotations.copied",
+      "metadata.labels.app",
+      "metadata.name",
+      "metadata.annotations.[x.y/z]",
+      "extra.deep.field",
+    ];
     if (WORKLOADS.includes(kind)) {
       return random.pick([
         ...any,
@@ -486,27 +587,57 @@ class Layer {
 
   #vars(): Value {
     const random = this.#random;
-    return random.shuffled(["VAR_ONE", "VAR_TWO"]).slice(0, 1 + random.below(2)).flatMap((name): Value[] => {
-      const made = this.#some();
-      if (made === undefined) return [];
-      const fields = [undefined, "metadata.name", "kind", ...(made.kind === "Service" ? ["spec.ports[0].port"] : []), ...(random.chance(0.1) ? ["metadata.namespace", "data.app"] : [])];
-      const field = random.pick<string | undefined>(fields);
-      return [{ name: `${name}${random.chance(0.2) ? "_X" : ""}`, objref: { apiVersion: made.apiVersion, kind: made.kind, name: made.name }, fieldref: field === undefined ? undefined : { fieldpath: field } }];
-    });
+    return random
+      .shuffled(["VAR_ONE", "VAR_TWO"])
+      .slice(0, 1 + random.below(2))
+      .flatMap((name): Value[] => {
+        const made = this.#some();
+        if (made === undefined) return [];
+        const fields = [
+          undefined,
+          "metadata.name",
+          "kind",
+          ...(made.kind === "Service" ? ["spec.ports[0].port"] : []),
+          ...(random.chance(0.1) ? ["metadata.namespace", "data.app"] : []),
+        ];
+        const field = random.pick<string | undefined>(fields);
+        return [
+          {
+            name: `${name}${random.chance(0.2) ? "_X" : ""}`,
+            objref: { apiVersion: made.apiVersion, kind: made.kind, name: made.name },
+            fieldref: field === undefined ? undefined : { fieldpath: field },
+          },
+        ];
+      });
   }
 
   #configuration(): string {
     const random = this.#random;
     return this.#file("config.yaml", {
-      namePrefix: random.chance(0.3) ? [{ path: "metadata/name" }, { path: "spec/ref/name", kind: "Widget" }] : undefined,
+      namePrefix: random.chance(0.3)
+        ? [{ path: "metadata/name" }, { path: "spec/ref/name", kind: "Widget" }]
+        : undefined,
       commonLabels: random.chance(0.3) ? [{ path: "spec/labels", create: true, kind: "Widget" }] : undefined,
       labels: random.chance(0.2) ? [{ path: "spec/lab", create: true, kind: "Widget" }] : undefined,
-      commonAnnotations: random.chance(0.2) ? [{ path: "spec/anno", create: random.chance(0.5), kind: "Widget" }] : undefined,
+      commonAnnotations: random.chance(0.2)
+        ? [{ path: "spec/anno", create: random.chance(0.5), kind: "Widget" }]
+        : undefined,
       namespace: random.chance(0.2) ? [{ path: "spec/ns", create: true, kind: "Widget" }] : undefined,
       nameReference: random.chance(0.4)
-        ? [{ kind: random.pick(["ConfigMap", "Service", "Secret"]), version: "v1", fieldSpecs: [{ path: "spec/ref/name", kind: "Widget" }] }]
+        ? [
+            {
+              kind: random.pick(["ConfigMap", "Service", "Secret"]),
+              version: "v1",
+              fieldSpecs: [{ path: "spec/ref/name", kind: "Widget" }],
+            },
+          ]
         : undefined,
-      varReference: random.chance(0.3) ? [{ path: "spec/size", kind: "Widget" }, { path: "data", kind: "ConfigMap" }] : undefined,
+      varReference: random.chance(0.3)
+        ? [
+            { path: "spec/size", kind: "Widget" },
+            { path: "data", kind: "ConfigMap" },
+          ]
+        : undefined,
       images: random.chance(0.2) ? [{ path: "spec/list/image" }] : undefined,
       replicas: random.chance(0.1) ? [{ path: "spec/size", create: true, kind: "Widget" }] : undefined,
     });
@@ -515,25 +646,87 @@ class Layer {
   #transformer(i: number): string {
     const random = this.#random;
     const metadata = { name: `t${i}-${random.below(1000)}` };
-    const specs = [{ path: random.pick(["metadata/labels", "metadata/annotations", "spec/template/metadata/labels"]), create: random.chance(0.7) }];
+    const specs = [
+      {
+        path: random.pick(["metadata/labels", "metadata/annotations", "spec/template/metadata/labels"]),
+        create: random.chance(0.7),
+      },
+    ];
     const plugin = random.pick<() => Obj>([
-      () => ({ apiVersion: "builtin", kind: "LabelTransformer", metadata, labels: { l: "1", odd: odd(random) instanceof Raw ? "x" : "y" }, fieldSpecs: specs }),
-      () => ({ apiVersion: "builtin", kind: "AnnotationsTransformer", metadata, annotations: { n: raw("5"), b: raw("true"), f: raw("1.5") }, fieldSpecs: [{ path: "metadata/annotations", create: true }] }),
-      () => ({ apiVersion: "builtin", kind: "PrefixTransformer", metadata, prefix: "tp-", fieldSpecs: [{ path: "metadata/name" }] }),
-      () => ({ apiVersion: "builtin", kind: "SuffixTransformer", metadata, suffix: "-ts", fieldSpecs: [{ path: "metadata/name", kind: random.chance(0.5) ? "Deployment" : undefined }] }),
-      () => ({ apiVersion: "builtin", kind: "PrefixSuffixTransformer", metadata, prefix: "x-", suffix: "-y", fieldSpecs: [{ path: "metadata/name" }] }),
+      () => ({
+        apiVersion: "builtin",
+        kind: "LabelTransformer",
+        metadata,
+        labels: { l: "1", odd: odd(random) instanceof Raw ? "x" : "y" },
+        fieldSpecs: specs,
+      }),
+      () => ({
+        apiVersion: "builtin",
+        kind: "AnnotationsTransformer",
+        metadata,
+        annotations: { n: raw("5"), b: raw("true"), f: raw("1.5") },
+        fieldSpecs: [{ path: "metadata/annotations", create: true }],
+      }),
+      () => ({
+        apiVersion: "builtin",
+        kind: "PrefixTransformer",
+        metadata,
+        prefix: "tp-",
+        fieldSpecs: [{ path: "metadata/name" }],
+      }),
+      () => ({
+        apiVersion: "builtin",
+        kind: "SuffixTransformer",
+        metadata,
+        suffix: "-ts",
+        fieldSpecs: [{ path: "metadata/name", kind: random.chance(0.5) ? "Deployment" : undefined }],
+      }),
+      () => ({
+        apiVersion: "builtin",
+        kind: "PrefixSuffixTransformer",
+        metadata,
+        prefix: "x-",
+        suffix: "-y",
+        fieldSpecs: [{ path: "metadata/name" }],
+      }),
       () => ({
         apiVersion: "builtin",
         kind: "NamespaceTransformer",
         metadata: { ...metadata, namespace: random.pick(NAMESPACES) },
         unsetOnly: random.chance(0.4),
-        setRoleBindingSubjects: random.chance(0.5) ? random.pick(["defaultOnly", "allServiceAccounts", "none"]) : undefined,
+        setRoleBindingSubjects: random.chance(0.5)
+          ? random.pick(["defaultOnly", "allServiceAccounts", "none"])
+          : undefined,
         fieldSpecs: [{ path: "metadata/name", kind: "Namespace", create: true }],
       }),
-      () => ({ apiVersion: "builtin", kind: "ImageTagTransformer", metadata, imageTag: { name: "nginx", newTag: raw("1.10") }, fieldSpecs: [] }),
-      () => ({ apiVersion: "builtin", kind: "PatchTransformer", metadata, patch: print(this.#operations(""), random), target: this.#target() }),
+      () => ({
+        apiVersion: "builtin",
+        kind: "ImageTagTransformer",
+        metadata,
+        imageTag: { name: "nginx", newTag: raw("1.10") },
+        fieldSpecs: [],
+      }),
+      () => ({
+        apiVersion: "builtin",
+        kind: "PatchTransformer",
+        metadata,
+        patch: print(this.#operations(""), random),
+        target: this.#target(),
+      }),
       () => ({ apiVersion: "builtin", kind: "HashTransformer", metadata }),
-      () => ({ apiVersion: "builtin", kind: "ValueAddTransformer", metadata, value: "added", targets: [{ fieldPath: random.pick(["metadata/annotations/v", "metadata/namespace", "metadata/name"]), filePathPosition: random.below(3), selector: this.#target() }] }),
+      () => ({
+        apiVersion: "builtin",
+        kind: "ValueAddTransformer",
+        metadata,
+        value: "added",
+        targets: [
+          {
+            fieldPath: random.pick(["metadata/annotations/v", "metadata/namespace", "metadata/name"]),
+            filePathPosition: random.below(3),
+            selector: this.#target(),
+          },
+        ],
+      }),
       () => ({ apiVersion: "builtin", kind: "ReplacementTransformer", metadata, replacements: [this.#replacement()] }),
     ])();
     return random.chance(0.5) ? this.#file("transformer.yaml", plugin) : print(plugin, random);
@@ -542,10 +735,24 @@ class Layer {
   #pluginGenerator(): string {
     const random = this.#random;
     const plugin: Obj = random.pick<Obj>([
-      { apiVersion: "builtin", kind: "ConfigMapGenerator", metadata: { name: "plugin-map" }, literals: ["a=1"], options: { disableNameSuffixHash: random.chance(0.5) } },
-      { apiVersion: "builtin", kind: "SecretGenerator", metadata: { name: "plugin-secret", namespace: "prod" }, literals: ["s=2"], type: "Opaque" },
+      {
+        apiVersion: "builtin",
+        kind: "ConfigMapGenerator",
+        metadata: { name: "plugin-map" },
+        literals: ["a=1"],
+        options: { disableNameSuffixHash: random.chance(0.5) },
+      },
+      {
+        apiVersion: "builtin",
+        kind: "SecretGenerator",
+        metadata: { name: "plugin-secret", namespace: "prod" },
+        literals: ["s=2"],
+        type: "Opaque",
+      },
     ]);
-    return random.chance(0.5) ? this.#file("generator.yaml", plugin) : emitYaml(JSON.parse(JSON.stringify(plugin)) as never);
+    return random.chance(0.5)
+      ? this.#file("generator.yaml", plugin)
+      : emitYaml(JSON.parse(JSON.stringify(plugin)) as never);
   }
 
   #sortOptions(): Value {

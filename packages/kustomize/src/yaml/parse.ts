@@ -28,9 +28,11 @@ export interface ParseLimits {
   readonly depth: number;
   /** Nodes of one document, those behind aliases counted each time. */
   readonly nodes: number;
+  /** Of these, the ones that aliases add. */
+  readonly aliased: number;
 }
 
-export const DEFAULT_PARSE_LIMITS: ParseLimits = { depth: 200, nodes: 2_000_000 };
+export const DEFAULT_PARSE_LIMITS: ParseLimits = { depth: 200, nodes: 2_000_000, aliased: 100_000 };
 
 const NONE = -1;
 const STYLES: Readonly<Record<number, number>> = {
@@ -48,7 +50,9 @@ const STYLES: Readonly<Record<number, number>> = {
 export function parseNode(source: string, limits: ParseLimits = DEFAULT_PARSE_LIMITS): Node | undefined {
   try {
     const events = parseEvents(source, { maxDepth: limits.depth + 1 });
-    return events.length < 2 ? undefined : new Composer(source, events, limits).document();
+    if (events.length < 2) return undefined;
+    checkAliases(source, events, limits);
+    return new Composer(source, events, limits).document();
   } catch (error) {
     if (error instanceof YAMLException) {
       const deep = error.reason.startsWith("nesting exceeded");
@@ -60,6 +64,36 @@ export function parseNode(source: string, limits: ParseLimits = DEFAULT_PARSE_LI
     }
     if (error instanceof RangeError) throw new YamlProblem("LIMIT", "nested deeper than the stack allows", 0);
     throw error;
+  }
+}
+
+/** Counts what aliases will add before any of it is made. */
+function checkAliases(source: string, events: readonly Event[], limits: ParseLimits): void {
+  if (!events.some((event) => event.type === EVENT_ID.ALIAS)) return;
+  const sizes = new Map<string, number>();
+  const open: { readonly name: string; nodes: number }[] = [{ name: "", nodes: 0 }];
+  let aliased = 0;
+  for (const event of events) {
+    const inside = open.at(-1) as { nodes: number };
+    const name =
+      "anchorStart" in event && event.anchorStart !== NONE ? source.slice(event.anchorStart, event.anchorEnd) : "";
+    if (event.type === EVENT_ID.SCALAR) {
+      inside.nodes++;
+      if (name !== "") sizes.set(name, 1);
+    } else if (event.type === EVENT_ID.POP && open.length > 1) {
+      const { name: closed, nodes } = open.pop() as { name: string; nodes: number };
+      (open.at(-1) as { nodes: number }).nodes += nodes;
+      if (closed !== "") sizes.set(closed, nodes);
+    } else if (event.type === EVENT_ID.MAPPING || event.type === EVENT_ID.SEQUENCE) {
+      open.push({ name, nodes: 1 });
+    } else if (event.type === EVENT_ID.ALIAS) {
+      const nodes = sizes.get(name) ?? 0;
+      inside.nodes += nodes;
+      aliased += nodes;
+      if (aliased > limits.aliased) {
+        throw new YamlProblem("LIMIT", `aliases add more than ${limits.aliased} values`, event.anchorStart);
+      }
+    }
   }
 }
 
@@ -145,7 +179,8 @@ class Composer {
           node.content.push(this.#node());
           if (!isMap) continue;
           const value = this.#node();
-          if (this.#hasSchemas && field.type === EVENT_ID.SCALAR) value.schema = schemaAt(this.#source, field.valueStart, field.valueEnd);
+          if (this.#hasSchemas && field.type === EVENT_ID.SCALAR)
+            value.schema = schemaAt(this.#source, field.valueStart, field.valueEnd);
           node.content.push(value);
         }
         this.#next++;
@@ -163,6 +198,7 @@ class Composer {
           throw new YamlProblem("INVALID", `anchor '${name}' value contains itself`, event.anchorStart);
         this.#offset = event.anchorStart;
         this.#count(anchor.nodes - 1);
+
         return copyNode(anchor.node);
       }
       default:
