@@ -12,3 +12,5 @@ export type { Fetch, FetchInit, FetchResponse } from "./connect/fetch.ts";
 export { healthOf } from "./health/health.ts";
 export type { Dialect } from "./health/health.ts";
 export type { HealthCheck } from "./health/check.ts";
+export { differenceOf } from "./compare/differs.ts";
+export type { Comparison } from "./compare/differs.ts";
