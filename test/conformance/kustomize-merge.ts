@@ -43,7 +43,10 @@ function sortContainers(value: Json): Json {
     Object.entries(value).map(([name, field]) => {
       const sorted = sortContainers(field ?? null);
       const isList = name === "containers" && Array.isArray(sorted) && sorted.every(isObject);
-      return [name, isList ? sorted.toSorted((a, b) => (String(a["name"]) < String(b["name"]) ? -1 : 1)) : sorted];
+      return [
+        name,
+        isList ? sorted.toSorted((a, b) => (JSON.stringify(a["name"]) < JSON.stringify(b["name"]) ? -1 : 1)) : sorted,
+      ];
     }),
   );
 }

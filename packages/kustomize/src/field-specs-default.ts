@@ -50,7 +50,7 @@ const NAMESPACE = `metadata/name //Namespace create
 spec/service/namespace apiregistration.k8s.io//APIService create
 spec/conversion/webhook/clientConfig/service/namespace apiextensions.k8s.io//CustomResourceDefinition`;
 
-const VAR_REFERENCE = `spec/jobTemplate/spec/template/spec/containers/args //CronJob
+const VAR_REFERENCE = String.raw`spec/jobTemplate/spec/template/spec/containers/args //CronJob
 spec/jobTemplate/spec/template/spec/containers/command //CronJob
 spec/jobTemplate/spec/template/spec/containers/env/value //CronJob
 spec/jobTemplate/spec/template/spec/containers/volumeMounts/mountPath //CronJob
@@ -136,7 +136,7 @@ spec/replicas //ReplicaSet create
 spec/replicas //StatefulSet create`;
 
 /** By the kind that is referred to. */
-const NAME_REFERENCE = `> //Deployment
+const NAME_REFERENCE = String.raw`> //Deployment
 spec/scaleTargetRef/name //HorizontalPodAutoscaler
 > //ReplicationController
 spec/scaleTargetRef/name //HorizontalPodAutoscaler

@@ -102,7 +102,7 @@ export class Loader {
     const known = cache.get(key);
     if (known !== undefined) return known as readonly Parsed[];
     const parsed = parseResources(decode(bytes, file), file, parseLimits);
-    cache.set(key, parsed as Parsed[]);
+    cache.set(key, parsed);
     return parsed;
   }
 
@@ -131,8 +131,14 @@ export class Loader {
     return new Loader(this.session, this.tree, root, this, this.remote);
   }
 
+  /** This and all that led here. */
+  *#chain(): Generator<Loader> {
+    yield this;
+    if (this.#parent !== undefined) yield* this.#parent.#chain();
+  }
+
   #checkCycle(root: string): void {
-    for (let loader: Loader | undefined = this; loader !== undefined; loader = loader.#parent) {
+    for (const loader of this.#chain()) {
       if (loader.tree !== this.tree || !isBelow(loader.root, root)) continue;
       throw new TrueUpError(
         "CYCLE",
@@ -145,7 +151,7 @@ export class Loader {
   }
 
   async #openRemote(url: string, reference: RemoteReference): Promise<Loader> {
-    for (let loader: Loader | undefined = this; loader !== undefined; loader = loader.#parent) {
+    for (const loader of this.#chain()) {
       if (loader.remote?.url.startsWith(url)) {
         throw new TrueUpError(
           "CYCLE",

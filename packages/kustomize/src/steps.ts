@@ -12,7 +12,7 @@ import { loadJsonPatch, loadMergePatches, loadPatch } from "./plugins/load-patch
 import type { PluginRequest } from "./options.ts";
 import { builtin, markGenerated, markTransformed, below, ofPlugin, setOrigin, type Provenance } from "./provenance.ts";
 import { Resource } from "./resource.ts";
-import { Resources } from "./resources.ts";
+import type { Resources } from "./resources.ts";
 import type { Label } from "./shapes.ts";
 import type { Target } from "./target.ts";
 import { setImage } from "./transform/images.ts";

@@ -48,7 +48,7 @@ export function generateCase(seed: number): GeneratedCase {
   return { seed, files, dir };
 }
 
-const WORKLOADS: readonly string[] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"];
+const WORKLOADS: ReadonlySet<string> = new Set(["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"]);
 
 class Layer {
   readonly resources: string[] = [];
@@ -382,7 +382,7 @@ class Layer {
     ];
     const choices = [
       ...any,
-      ...(WORKLOADS.includes(kind) ? workloads : []),
+      ...(WORKLOADS.has(kind) ? workloads : []),
       ...(kind === "ConfigMap" || kind === "Secret" ? data : []),
       ...(random.chance(0.15) ? failing : []),
     ];
@@ -549,7 +549,7 @@ class Layer {
       "kind",
       ...(random.chance(0.1) ? ["metadata.namespace", "metadata.labels.app", "metadata.annotations.[a.b/c]"] : []),
     ];
-    if (WORKLOADS.includes(kind))
+    if (WORKLOADS.has(kind))
       return random.pick([
         ...any,
         "spec.template.spec.containers.0.image",
@@ -569,7 +569,7 @@ class Layer {
       "metadata.annotations.[x.y/z]",
       "extra.deep.field",
     ];
-    if (WORKLOADS.includes(kind)) {
+    if (WORKLOADS.has(kind)) {
       return random.pick([
         ...any,
         "spec.template.spec.containers.[name=main].image",

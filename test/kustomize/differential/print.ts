@@ -67,8 +67,7 @@ function printText(text: string, indent: number, random: Random): string {
   }
   const choice = random.below(4);
   if (choice < 2 && SAFE.test(text) && !RESERVED.test(text) && !text.endsWith(" ")) return ` ${text}`;
-  if (choice === 2 && !text.includes("\n") && !/[\u0000-\u001f\u007f-\u009f]/.test(text))
-    return ` '${text.replaceAll("'", "''")}'`;
+  if (choice === 2 && !text.includes("\n") && !/\p{Cc}/u.test(text)) return ` '${text.replaceAll("'", "''")}'`;
   return ` ${JSON.stringify(text)}`;
 }
 

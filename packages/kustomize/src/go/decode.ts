@@ -1,5 +1,5 @@
 import { formatPointer } from "@trueup/spec";
-import { formatFloat32, isPlainObject, type Plain, type PlainObject } from "../yaml/value.ts";
+import { formatFloat32, isPlainObject, type Plain } from "../yaml/value.ts";
 
 /** What is wrong with a field. */
 export interface DecodeProblem {
@@ -115,7 +115,7 @@ export function struct(fields: Fields, embedded: Fields = {}): Decoder<Struct<Fi
         continue;
       }
       const inner = context.coerce === true && Object.hasOwn(embedded, name) ? { ...context, coerce: false } : context;
-      const decoded = (all[name] as Decoder<unknown>)((value as PlainObject)[key] as Plain, [...path, key], inner);
+      const decoded = (all[name] as Decoder<unknown>)(value[key] as Plain, [...path, key], inner);
       if (decoded !== undefined) result[name] = decoded;
     }
     return result;

@@ -19,7 +19,7 @@ export function goJson(value: Plain): string {
   if (typeof value === "string") return quote(value);
   if (typeof value === "number") return jsonNumber(value);
   if (value === null || typeof value !== "object") return String(value);
-  if (!isPlainObject(value)) return `[${(value as readonly Plain[]).map(goJson).join(",")}]`;
+  if (!isPlainObject(value)) return `[${value.map(goJson).join(",")}]`;
   const fields = Object.keys(value).toSorted(compareText);
   return `{${fields.map((name) => `${quote(name)}:${goJson(value[name] as Plain)}`).join(",")}}`;
 }

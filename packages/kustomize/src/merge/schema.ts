@@ -70,8 +70,8 @@ export function schemasOf(document: Json): Schemas {
     const kinds = definition["x-kubernetes-group-version-kind"];
     for (const entry of Array.isArray(kinds) ? (kinds as readonly Json[]) : []) {
       if (!isObject(entry)) continue;
-      const group = typeof entry["group"] === "string" && entry["group"] !== "" ? `${entry["group"]}/` : "";
-      byKind.set(`${group}${String(entry["version"])} ${String(entry["kind"])}`, definition);
+      const { group = "", version = "", kind = "" } = entry as { group?: string; version?: string; kind?: string };
+      byKind.set(`${group === "" ? "" : `${group}/`}${version} ${kind}`, definition);
     }
   }
   const find: Find = (name) => {

@@ -146,7 +146,7 @@ function parseJson(text: string): Plain {
     typeof value === "number" && !Number.isSafeInteger(value) && /^-?[0-9]+$/.test(context?.source ?? "")
       ? BigInt(context?.source ?? 0)
       : value;
-  return JSON.parse(text, reviver as (key: string, value: unknown) => unknown) as Plain;
+  return JSON.parse(text, reviver) as Plain;
 }
 
 /** `patchesStrategicMerge`: each entry is patches, or a file of them. */

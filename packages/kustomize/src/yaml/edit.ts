@@ -69,7 +69,7 @@ export function lookup(node: Node, path: readonly string[], create?: Kind): Node
       return undefined;
     } else {
       const made: Node = i === path.length - 1 ? ofKind(create) : map();
-      (at as Node).content.push(scalar(name), made);
+      at.content.push(scalar(name), made);
       at = made;
     }
   }

@@ -40,7 +40,7 @@ function build(
       "",
       "",
       style,
-      (value as readonly Plain[]).map((item) => build(item, fromText, fromNumber, style)),
+      value.map((item) => build(item, fromText, fromNumber, style)),
     );
   const content: Node[] = [];
   for (const name of Object.keys(value).toSorted())
