@@ -25,6 +25,8 @@ export interface GitOptions {
   /** Where fetched objects are kept; `false`: in memory. Default: the user's cache directory, or memory where that cannot be written. */
   readonly cacheDir?: string | false;
   readonly limits?: Partial<GitLimits>;
+  /** Paths to leave out, in gitignore(5) syntax, besides what `.sourceignore` files in the repository name. */
+  readonly ignore?: string;
   /** Opens only what is signed by one of these. Default: nothing is verified. */
   readonly verify?: VerifyOptions;
 }
@@ -46,6 +48,7 @@ export function git(options: GitOptions): Source {
         wanted,
         limits,
         ...(options.verify && { verify: options.verify }),
+        ...(options.ignore !== undefined && { ignore: options.ignore }),
       }),
     );
   }

@@ -50,6 +50,23 @@ export function isIgnored(rules: readonly IgnoreRule[], path: string, isDirector
   return undefined;
 }
 
+/** The rules of one file, for what is below it. */
+export interface RulesAt {
+  /** Where the file stands: `""`, or a path that ends in `/`. */
+  readonly prefix: string;
+  readonly rules: readonly IgnoreRule[];
+}
+
+/** The last level that says anything about the path decides. A level says nothing about what is not below it. */
+export function ignoredBy(levels: readonly RulesAt[], path: string, isDirectory: boolean): boolean {
+  for (const { prefix, rules } of levels.toReversed()) {
+    if (!path.startsWith(prefix)) continue;
+    const ignored = isIgnored(rules, path.slice(prefix.length), isDirectory);
+    if (ignored !== undefined) return ignored;
+  }
+  return false;
+}
+
 /** A wild card is tried with as little as will do, then a bit more: only the last one ever has to be tried again. */
 function matchSegments(pattern: readonly string[], path: readonly string[]): boolean {
   let p = 0;

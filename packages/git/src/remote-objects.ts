@@ -20,12 +20,18 @@ export interface RemoteObjectsOptions {
   readonly url: string;
   readonly cacheDir?: string | false;
   readonly limits: GitLimits;
+  /** Absent: trees are as they are. */
+  readonly ignore?: string;
 }
 
 export function remoteObjects(remote: Remote, options: RemoteObjectsOptions): RemoteObjects {
   const { limits } = options;
   const store = openStore(options);
-  const opener = snapshotOpener(store, { limits, complete: true });
+  const opener = snapshotOpener(store, {
+    limits,
+    complete: true,
+    ...(options.ignore !== undefined && { ignore: options.ignore }),
+  });
   // Fetches under way, by commit: asked for twice, fetched once.
   const fetching = new Map<string, Promise<void>>();
   let last: string | undefined;

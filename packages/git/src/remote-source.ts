@@ -25,7 +25,7 @@ const SECOND_LOOK_MS = 100;
 export function remoteSource(options: RemoteSourceOptions): Source {
   const { name, wanted, limits } = options;
   const remote = httpRemote(options);
-  const objects = remoteObjects(remote, options);
+  const objects = remoteObjects(remote, { ...options, ignore: options.ignore ?? "" });
   const verifier = options.verify && createVerifier(options.verify);
   const compact = compactor(objects.store);
   const history = remoteHistory(remote, parentsAtHand(objects.store), limits);

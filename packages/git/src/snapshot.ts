@@ -6,6 +6,7 @@ import { parseCommit, parseTag, type ParsedCommit } from "./object.ts";
 import type { Objects } from "./object-store.ts";
 import type { GitLimits } from "./options.ts";
 import type { ParentsOf } from "./relation.ts";
+import { sourceIgnore } from "./source-ignore.ts";
 import { gitTree, ObjectTreeReader } from "./tree.ts";
 
 export interface OpenedCommit {
@@ -13,7 +14,7 @@ export interface OpenedCommit {
   readonly commit: Commit;
 }
 
-/** Opens revisions of one repository whose objects are at hand. Remembers which trees it checked. */
+/** With `ignore` (may be `""`) trees are without what it and `.sourceignore` files name. Opens revisions of one repository whose objects are at hand. Remembers which trees it checked. */
 export interface SnapshotOpener {
   /** Undefined where the commit itself is not at hand. Throws `INVALID`, `LIMIT`, `INCOMPLETE` for a tree that is refused. */
   open(id: string, signal?: AbortSignal): Promise<OpenedCommit | undefined>;
@@ -21,10 +22,12 @@ export interface SnapshotOpener {
 
 export function snapshotOpener(
   objects: Objects,
-  options: { readonly limits: GitLimits; readonly complete: boolean },
+  options: { readonly limits: GitLimits; readonly complete: boolean; readonly ignore?: string },
 ): SnapshotOpener {
   const reader = new ObjectTreeReader(objects, options.limits.objectBytes);
   const checked = new Map<string, { entries: number; depth: number }>();
+  const { ignore } = options;
+  const view = ignore === undefined ? (tree: string) => gitTree(reader, tree) : sourceIgnore(reader, ignore);
   let removals = objects.removals;
   return {
     async open(id, signal) {
@@ -43,7 +46,7 @@ export function snapshotOpener(
         checked,
         ...(signal && { signal }),
       });
-      return { tree: gitTree(reader, tree), commit };
+      return { tree: view(tree), commit };
     },
   };
 }

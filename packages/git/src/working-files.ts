@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { TrueUpError } from "@trueup/spec";
 import { throwIfAborted } from "./abort.ts";
-import { isIgnored, parseIgnoreRules, type IgnoreRule } from "./ignore-rules.ts";
+import { ignoredBy, parseIgnoreRules, type RulesAt } from "./ignore-rules.ts";
 import { compareNames, MODE, oidOf, treeData, type TreeEntry } from "./object.ts";
 import type { GitLimits } from "./options.ts";
 import type { TreeReader } from "./tree.ts";
@@ -32,12 +32,6 @@ interface Scan {
   /** A place where each content stands, relative to the root. */
   readonly places: Map<string, { path: string; size: number }>;
   readonly directories: string[];
-}
-
-interface RulesAt {
-  /** `""`, or a path that ends in `/`. */
-  readonly prefix: string;
-  readonly rules: readonly IgnoreRule[];
 }
 
 const KEPT_SCANS = 4;
@@ -211,13 +205,4 @@ function excludes(root: string): RulesAt[] {
 function readRules(directory: string, prefix: string): RulesAt[] {
   const file = join(directory, ".gitignore");
   return existsSync(file) ? [{ prefix, rules: parseIgnoreRules(readFileSync(file, "utf8")) }] : [];
-}
-
-/** The deepest file that says anything about the path decides. */
-function ignoredBy(levels: readonly RulesAt[], path: string, isDirectory: boolean): boolean {
-  for (const { prefix, rules } of levels.toReversed()) {
-    const ignored = isIgnored(rules, path.slice(prefix.length), isDirectory);
-    if (ignored !== undefined) return ignored;
-  }
-  return false;
 }

@@ -2,7 +2,7 @@ import type { Source } from "@trueup/spec";
 import { TrueUpError } from "@trueup/spec";
 import { throwIfAborted } from "./abort.ts";
 import type { GitLimits } from "./options.ts";
-import { gitTree } from "./tree.ts";
+import { sourceIgnore } from "./source-ignore.ts";
 import { checkTree } from "./check-tree.ts";
 import { WorkingFiles } from "./working-files.ts";
 import { watchDirectories, type DirectoryWatch } from "./watch-directories.ts";
@@ -11,9 +11,10 @@ export interface WorkingTreeSourceOptions {
   readonly name: string;
   readonly root: string;
   readonly limits: GitLimits;
+  readonly ignore?: string;
 }
 
-export function workingTreeSource({ name, root, limits }: WorkingTreeSourceOptions): Required<Source> {
+export function workingTreeSource({ name, root, limits, ignore = "" }: WorkingTreeSourceOptions): Required<Source> {
   const files = new WorkingFiles(root, limits);
   let closed = false;
   const watches = new Set<DirectoryWatch>();
@@ -38,7 +39,7 @@ export function workingTreeSource({ name, root, limits }: WorkingTreeSourceOptio
       }
       await checkTree(revision.id, view, { limits, checked: new Map(), complete: false, ...(signal && { signal }) });
       return {
-        tree: gitTree(view, revision.id),
+        tree: sourceIgnore(view, ignore)(revision.id),
         relation: previous?.id === revision.id ? "same" : previous === undefined ? "unknown" : "forward",
         close: () => {},
       };

@@ -9,6 +9,8 @@ export interface WorkingTreeOptions {
   /** Default: the path. */
   readonly name?: string;
   readonly limits?: Partial<GitLimits>;
+  /** Paths to leave out, in gitignore(5) syntax, besides what `.gitignore` and `.sourceignore` files name. */
+  readonly ignore?: string;
 }
 
 /**
@@ -20,7 +22,13 @@ export function workingTree(options: WorkingTreeOptions): Source {
   const name = options.name ?? options.path;
   const root = resolve(options.path);
   const limits = limitsOf(options.limits);
-  const make = async () => (await import("./working-tree-source.ts")).workingTreeSource({ name, root, limits });
+  const make = async () =>
+    (await import("./working-tree-source.ts")).workingTreeSource({
+      name,
+      root,
+      limits,
+      ...(options.ignore !== undefined && { ignore: options.ignore }),
+    });
   let made: ReturnType<typeof make> | undefined;
   const source = (): ReturnType<typeof make> => (made ??= make());
   return {
