@@ -8,7 +8,7 @@ import type { Resources } from "../resources.ts";
 import type { Selector } from "../shapes.ts";
 import { nodeFromValue } from "../yaml/from-value.ts";
 import { toPlain, Unreadable } from "../yaml/value.ts";
-import { WrongKind } from "../yaml/node.ts";
+import { NULL, scalar, WrongKind } from "../yaml/node.ts";
 import { applyJsonPatch, JsonPatchError, type Operation } from "./json-patch.ts";
 import type { Transformer } from "./transformer.ts";
 
@@ -80,7 +80,8 @@ function applyMerge(target: Resource, patch: Resource, { schemas }: PatchContext
   if (mayRename || mayChangeKind) target.storePreviousId();
   try {
     const merged = merge(target.node, patch.node, { schemas: schemas(), newItems: "front" });
-    if (merged === undefined) target.node.content = [];
+    // Null, so that nothing is written into what is gone.
+    if (merged === undefined) target.node = scalar("", NULL);
   } catch (error) {
     if (error instanceof TrueUpError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
