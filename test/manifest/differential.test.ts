@@ -18,7 +18,7 @@ const REFUSED = [
   /unknown tag/,
   /tag (?:suffix|name|handle)/,
   /cannot be kept exactly/,
-  /holds bytes that are not UTF-8/,
+  /!!binary holds/,
   /the name of an anchor/,
   /must be quoted inside \[\] and \{\}/,
   /a space must stand behind the colon/,
@@ -28,7 +28,6 @@ const REFUSED = [
   /a key must be a scalar/,
   /half of a surrogate pair/,
   // YAML 1.2 asks for indentation, space or order where go-yaml does without.
-  /deficient indentation/,
   /bad indentation/,
   /end of the stream or a document separator is expected/,
   /a whitespace character is expected/,
@@ -41,6 +40,7 @@ const REFUSED = [
   /duplication of an? (?:anchor|tag) property/,
   /too many errors/,
   /contains itself/,
+  /a tab before or in \[\] or \{\}/,
   /a line break other than LF and CRLF/,
   /unknown escape sequence/,
 ];

@@ -177,7 +177,7 @@ describe("what is refused", () => {
       { file: "c.json", document: 1, line: 1, field: "/metadata" },
     ]);
     expect(error.message).toBe(
-      "2 errors\n- b.yaml:5: deficient indentation\n- c.json:1: /metadata: is missing; metadata.name is required",
+      "2 errors\n- b.yaml:5: what [, { or a quote began is not closed before this line\n- c.json:1: /metadata: is missing; metadata.name is required",
     );
   });
 

@@ -1,25 +1,27 @@
-import { COLLECTION_STYLE, EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from "js-yaml";
+import { COLLECTION_STYLE, EVENT_ID, getScalarValue, SCALAR_STYLE } from "js-yaml";
 import type { Event, ScalarEvent } from "js-yaml";
 import type { Json } from "@trueup/spec";
 import type { Limits } from "./limits.ts";
 import { mergeOver, mergeSources, mergeUnder, type Fields } from "./merge.ts";
-import { misread, misreadLineBreak } from "./misread.ts";
-import { Problem } from "./problem.ts";
+import { foldSeparators, loneCarriageReturn, misread, misreadLineBreak } from "./misread.ts";
+import { parse, tooDeep, type Parsed } from "./parse.ts";
+import { Problem, type Finding } from "./problem.ts";
 import { refold } from "./refold.ts";
 import { keyName, resolvePlain, Unreadable, type Dialect, type Scalar } from "./scalars.ts";
 import { resolveTagged, tagName } from "./tags.ts";
+import { countFeeds, lineAt } from "./text.ts";
 
 export interface ComposeOptions {
   readonly dialect: Dialect;
   readonly limits: Limits;
-  /** Is told where every field and item stands: its path and the offset of its key or of the item. */
-  readonly onPosition?: (path: readonly (string | number)[], offset: number) => void;
+  /** Is told the line (from 1, in the document) of every field and item. */
+  readonly onPosition?: (path: readonly (string | number)[], line: number) => void;
 }
 
 export interface Composed {
   /** Undefined where the document is empty (no value at all, not even `null`) or could not be read. */
   readonly value: Json | undefined;
-  readonly problems: readonly Problem[];
+  readonly findings: readonly Finding[];
 }
 
 interface Anchor {
@@ -43,30 +45,32 @@ const FOREIGN_BREAK =
   "a line break other than LF and CRLF (CR, U+0085, U+2028 or U+2029); write it as an escape in double quotes";
 
 /** Reads the text of one document to a value. Aliases share their value: what is returned must not be changed. */
-export function compose(text: string, options: ComposeOptions): Composed {
+export function compose(source: string, options: ComposeOptions): Composed {
   const problems: Problem[] = [];
+  let text = source;
+  let value: Json | undefined;
   try {
-    // The parser counts scalars too, and some of what stands in block style twice: its limit only protects the stack.
-    const events = parseEvents(text, { maxDepth: options.limits.depth + 3 });
-    const lineBreak = misreadLineBreak(text, events);
+    const carriageReturn = loneCarriageReturn(source);
+    if (carriageReturn !== -1) throw new Problem("INVALID", FOREIGN_BREAK, carriageReturn);
+    const parsed = parse(source, options.limits.depth);
+    text = parsed.text;
+    const lineBreak = misreadLineBreak(text, parsed.events);
     if (lineBreak !== -1) throw new Problem("INVALID", FOREIGN_BREAK, lineBreak);
-    if (events.length === 0) return { value: undefined, problems };
-    const value = new Composer(text, events, options, problems).document();
-    return { value: problems.length === 0 ? value : undefined, problems };
+    if (parsed.events.length > 0) value = new Composer(parsed, options, problems).document();
   } catch (error) {
-    return { value: undefined, problems: [...problems, toProblem(error, options.limits)] };
+    problems.push(toProblem(error));
   }
+  if (problems.length === 0) return { value, findings: [] };
+  // What is missing at the end is reported at the last line that holds anything.
+  const end = text.trimEnd().length;
+  const findings = problems.map(({ code, reason, field, offset }) => {
+    return { code, reason, field, line: lineAt(text, Math.min(offset, end)) };
+  });
+  return { value: undefined, findings };
 }
 
-const tooDeep = (limit: number): string => `nested deeper than ${limit} levels`;
-
-function toProblem(error: unknown, limits: Limits): Problem {
+function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof YAMLException) {
-    const deep = error.reason.startsWith("nesting exceeded");
-    const offset = error.mark?.position ?? 0;
-    return deep ? new Problem("LIMIT", tooDeep(limits.depth), offset) : new Problem("INVALID", error.reason, offset);
-  }
   // A depth limit that the caller raised beyond what the stack holds.
   if (error instanceof RangeError) return new Problem("LIMIT", "nested deeper than the stack allows", 0);
   throw error;
@@ -89,9 +93,11 @@ class Composer {
   /** Values read so far, those behind aliases counted each time. */
   #values = 0;
   #aliased = 0;
+  /** The last position that was told, and its line. */
+  #told = { offset: 0, line: 1 };
   #anchors = new Map<string, Anchor>();
 
-  constructor(text: string, events: readonly Event[], options: ComposeOptions, problems: Problem[]) {
+  constructor({ text, events }: Parsed, options: ComposeOptions, problems: Problem[]) {
     this.#text = text;
     this.#events = events;
     this.#options = options;
@@ -154,7 +160,7 @@ class Composer {
     const items: Json[] = [];
     while (!this.#atEnd()) {
       this.#path.push(items.length);
-      this.#options.onPosition?.(this.#path, this.#startOf(this.#events[this.#next]));
+      this.#tellPosition(this.#startOf(this.#events[this.#next]));
       items.push(this.#value());
       this.#path.pop();
     }
@@ -185,7 +191,7 @@ class Composer {
       }
       const key = this.#key(event, offset);
       this.#path.push(key);
-      this.#options.onPosition?.(this.#path, offset);
+      this.#tellPosition(offset);
       if (FORBIDDEN.has(key)) {
         this.#report("the field's name is not allowed", offset);
         this.#value();
@@ -251,6 +257,7 @@ class Composer {
     // Kustomize prints what it has read before it reads it again, with quotes where flow style needs them.
     else if (plain && this.#flow > 0 && dialect === "kustomize" && (text === "" || text.includes(":"))) return text;
     else if (plain) value = resolvePlain(text, dialect);
+    else if (event.style === SCALAR_STYLE.SINGLE_QUOTED) value = foldSeparators(text);
     const folded = dialect === "kustomize" && event.style === SCALAR_STYLE.FOLDED_BLOCK;
     return folded && typeof value === "string" ? refold(value) : value;
   }
@@ -311,6 +318,14 @@ class Composer {
       default:
         return this.#offset;
     }
+  }
+
+  #tellPosition(offset: number): void {
+    const { onPosition } = this.#options;
+    if (onPosition === undefined) return;
+    // Positions come in the order of the text.
+    this.#told = { offset, line: this.#told.line + countFeeds(this.#text, this.#told.offset, offset) };
+    onPosition(this.#path, this.#told.line);
   }
 
   /** For what leaves the rest of the document readable. */

@@ -22,27 +22,45 @@ export function misread(source: string, event: ScalarEvent, value: string, inFlo
   return tooLarge ? "a number beyond what 64 bits hold" : undefined;
 }
 
-const OTHER_BREAKS = /[\u0085\u2028\u2029]|\r(?!\n)/g;
-const BLANK = /[ \t\r\n\u0085\u2028\u2029]/;
+/** The first carriage return without a line feed, -1 where there is none: a line break to YAML, none to kubectl, which cuts files into documents. */
+export function loneCarriageReturn(source: string): number {
+  const found = source.search(/\r(?!\n)/);
+  return found === -1 || isJson(source) ? -1 : found;
+}
 
 /**
- * The first line break other than LF and CRLF that would be misread, -1 where there is none. To YAML 1.1 NEXT LINE, LINE
- * SEPARATOR and PARAGRAPH SEPARATOR end a line, and with it a comment or a scalar; to YAML 1.2 they are characters. Only a
- * separator alone between other characters of a quoted text comes out the same. A lone CR ends a line to both, but not to
- * kubectl, which cuts files into documents.
+ * The first NEXT LINE, LINE SEPARATOR or PARAGRAPH SEPARATOR that would be misread, -1 where there is none. To YAML 1.1 they
+ * end a line, and with it a comment or a scalar; to YAML 1.2 they are characters. Only a separator that is the only line
+ * break around in quoted text comes out the same: in single quotes with blanks beside it (see `foldSeparators`), in double
+ * quotes without.
  */
 export function misreadLineBreak(source: string, events: readonly Event[]): number {
-  const found = Array.from(source.matchAll(OTHER_BREAKS), ({ index }) => index);
-  if (found.length === 0 || isJson(source)) return -1;
+  if (!/[\u0085\u2028\u2029]/.test(source) || isJson(source)) return -1;
   const quoted = events.filter(isQuoted);
-  const isSafe = (at: number): boolean =>
-    /[\u2028\u2029]/.test(source.charAt(at)) &&
-    !BLANK.test(source.charAt(at - 1)) &&
-    !BLANK.test(source.charAt(at + 1)) &&
-    quoted.some(({ valueStart, valueEnd }) => valueStart <= at && at < valueEnd);
-  return found.find((at) => !isSafe(at)) ?? -1;
+  let next = 0;
+  for (const { index, 0: char } of source.matchAll(/[\u0085\u2028\u2029]/g)) {
+    while (next < quoted.length && (quoted[next] as ScalarEvent).valueEnd <= index) next++;
+    const event = quoted[next];
+    if (char === "\u0085" || event === undefined || index < event.valueStart) return index;
+    const blanks = event.style === SCALAR_STYLE.SINGLE_QUOTED ? " \t" : "";
+    const breaks = event.style === SCALAR_STYLE.SINGLE_QUOTED ? LINE_BREAKS : `${LINE_BREAKS} \t`;
+    let before = index - 1;
+    while (before >= event.valueStart && blanks.includes(source.charAt(before))) before--;
+    let after = index + 1;
+    while (after < event.valueEnd && blanks.includes(source.charAt(after))) after++;
+    if (before >= event.valueStart && breaks.includes(source.charAt(before))) return index;
+    if (after < event.valueEnd && breaks.includes(source.charAt(after))) return index;
+  }
+  return -1;
 }
+
+const LINE_BREAKS = "\r\n\u0085\u2028\u2029";
 
 const isQuoted = (event: Event): event is ScalarEvent =>
   event.type === EVENT_ID.SCALAR &&
   (event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED);
+
+/** Text in single quotes as go-yaml reads it: a separator is kept, the blanks around it are not. */
+export function foldSeparators(value: string): string {
+  return /[\u2028\u2029]/.test(value) ? value.replaceAll(/[ \t]*([\u2028\u2029])[ \t]*/g, "$1") : value;
+}

@@ -1,7 +1,6 @@
 import { formatPointer, type Pointer } from "@trueup/spec";
 import { compose, type ComposeOptions } from "./compose.ts";
 import type { DocumentText } from "./documents.ts";
-import { countFeeds } from "./text.ts";
 
 /** The line of a field or item, or of the nearest one around it. */
 export type LineOf = (pointer: Pointer) => number;
@@ -26,16 +25,9 @@ export function locator(part: DocumentText, options: ComposeOptions): LineOf {
 
 function readLines(part: DocumentText, options: ComposeOptions): ReadonlyMap<Pointer, number> {
   const lines = new Map<Pointer, number>();
-  let { line } = part;
-  let counted = 0;
   compose(part.text, {
     ...options,
-    onPosition(path, offset) {
-      // Positions come in the order of the text.
-      line += countFeeds(part.text, counted, offset);
-      counted = offset;
-      lines.set(formatPointer(path), line);
-    },
+    onPosition: (path, line) => void lines.set(formatPointer(path), part.line - 1 + line),
   });
   return lines;
 }

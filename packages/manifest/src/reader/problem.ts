@@ -1,10 +1,10 @@
 import { formatPointer, type ErrorCode, type Pointer } from "@trueup/spec";
 
-/** What is wrong at one place of a document, before file and line are known. */
+/** What is wrong at one place of a document, before its line is known. */
 export class Problem extends Error {
   readonly code: ErrorCode;
   readonly reason: string;
-  /** Offset into the document's text. */
+  /** Into the text that is being read. */
   readonly offset: number;
   readonly field: Pointer;
 
@@ -15,4 +15,12 @@ export class Problem extends Error {
     this.offset = offset;
     this.field = formatPointer(path);
   }
+}
+
+/** What is wrong in a document; `line` counts from 1 in it. */
+export interface Finding {
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly line: number;
+  readonly field: Pointer;
 }

@@ -294,8 +294,12 @@ describe("what YAML 1.1 and 1.2 read differently", () => {
     ["a: 1\nb: |\n  x\u2029y\n", 3],
     ["# c\u2028b: 1\na: 1\n", 1],
     ["a: 'x\u0085y'\n", 1],
-    ["a: 'x \u2028y'\n", 1],
-    ["a: 'x\u2028 y'\n", 1],
+    ['a: "x \u2028y"\n', 1],
+    ['a: "x\u2028 y"\n', 1],
+    ["a: 'x\u2028\n  y'\n", 1],
+    ["a: 'x\n  \u2028y'\n", 2],
+    ["a: 'x\u2028 \u2029y'\n", 1],
+    ["a: 'x'\nb: \u2028'y'\n", 2],
     ["a: 'x\u2028\u2028y'\n", 1],
     ["a: '\u2028'\nb: \u2028\n", 2],
     ["a: 1\r\nb: 2\rc: 3\n", 2],
@@ -306,6 +310,12 @@ describe("what YAML 1.1 and 1.2 read differently", () => {
 
   it("separators inside quotes are kept, and anything in JSON is", () => {
     expect(read("a: 'x\u2028y'\nb: \"\u2029\"\n")).toEqual([{ a: "x\u2028y", b: "\u2029" }]);
+    expect(read("a: '\u2028'\nb: 'x \t\u2028  y\u2029z \u2028'\n")).toEqual([
+      { a: "\u2028", b: "x\u2028y\u2029z\u2028" },
+    ]);
+    expect(read('a: " x"\nb: "y\u2028z"\nc: [\'\u2029\', "\u2029"]\n')).toEqual([
+      { a: " x", b: "y\u2028z", c: ["\u2029", "\u2029"] },
+    ]);
     expect(read('{"a": "x\u0085 \u2028"}')).toEqual([{ a: "x\u0085 \u2028" }]);
   });
 });
@@ -356,7 +366,7 @@ describe("documents", () => {
       { file: "f.yaml", document: 3, line: 7, field: "/d" },
     ]);
     expect(errors.map(({ code, message }) => [code, message])).toEqual([
-      ["INVALID", "f.yaml:3: deficient indentation"],
+      ["INVALID", "f.yaml:3: what [, { or a quote began is not closed before this line"],
       ["INVALID", "f.yaml:6: /c: the field is there twice"],
       ["INVALID", "f.yaml:7: /d: a number that is not finite has no JSON value"],
     ]);

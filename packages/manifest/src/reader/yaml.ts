@@ -1,12 +1,11 @@
 import type { Json, Origin, TrueUpError } from "@trueup/spec";
 import { errorAt } from "../errors.ts";
 import { compose, type ComposeOptions } from "./compose.ts";
-import { splitDocuments, type DocumentText } from "./documents.ts";
+import { splitDocuments } from "./documents.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { firstLine, locator, type LineOf } from "./positions.ts";
-import type { Problem } from "./problem.ts";
 import type { Dialect } from "./scalars.ts";
-import { decodeText, lineAt } from "./text.ts";
+import { decodeText } from "./text.ts";
 
 export interface ParseOptions {
   /** The path that errors and origins name. */
@@ -63,9 +62,12 @@ export function parseYaml(input: Uint8Array | string, options: ParseOptions): Pa
     if (part.junk)
       errors.push(errorAt("INVALID", { file, document, line: part.line - 1 }, "only a comment may follow ---"));
     const how: ComposeOptions = { dialect, limits };
-    const { value, problems } = compose(part.text, how);
-    for (const problem of problems) errors.push(located(problem, part, file, document));
-    if (value === undefined && problems.length === 0) continue;
+    const { value, findings } = compose(part.text, how);
+    for (const { code, reason, line, field } of findings) {
+      const origin: Origin = { file, document, line: part.line - 1 + line, ...(field !== "" && { field }) };
+      errors.push(errorAt(code, origin, reason));
+    }
+    if (value === undefined && findings.length === 0) continue;
     if (value !== undefined && value !== null) {
       const origin: Origin = { file, document, line: firstLine(part) };
       documents.push({ value, origin, lineOf: locator(part, how) });
@@ -73,11 +75,4 @@ export function parseYaml(input: Uint8Array | string, options: ParseOptions): Pa
     document++;
   }
   return { documents, errors };
-}
-
-function located(problem: Problem, part: DocumentText, file: string, document: number): TrueUpError {
-  // What is missing at the end is reported at the last line that holds anything.
-  const line = part.line - 1 + lineAt(part.text, Math.min(problem.offset, part.text.trimEnd().length));
-  const { code, field, reason } = problem;
-  return errorAt(code, { file, document, line, ...(field !== "" && { field }) }, reason);
 }
