@@ -115,8 +115,9 @@ export async function removeEmptyFolder(folders: Folders, path: RelativePath): P
 export async function sweepUnfinished(folders: Folders): Promise<void> {
   await folders.within(UNFINISHED, async (tmp) => {
     for (const name of await readdir(tmp.at("."))) {
-      const { mtimeMs } = await lstat(tmp.at(name));
-      if (Date.now() - mtimeMs > 3_600_000) await unlink(tmp.at(name));
+      // Those that others are at work on come and go.
+      const stats = await lstat(tmp.at(name)).catch(() => undefined);
+      if (stats !== undefined && Date.now() - stats.mtimeMs > 3_600_000) await unlink(tmp.at(name)).catch(() => {});
     }
   });
 }
