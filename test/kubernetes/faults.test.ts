@@ -12,7 +12,7 @@ describe("faults", () => {
   const cluster = useKubernetes({ controllers: true });
   const path = (namespace: string, name: string): string => `/api/v1/namespaces/${namespace}/configmaps/${name}`;
   const get = (namespace: string, name: string): Promise<Answer> =>
-    cluster().request<Manifest>("GET", path(namespace, name)) as Promise<Answer>;
+    cluster().request<Manifest>("GET", path(namespace, name));
   const valueOf = async (namespace: string, name: string): Promise<unknown> =>
     ((await get(namespace, name)).body["data"] as Record<string, unknown> | undefined)?.["a"];
   const edit = (namespace: string, name: string, a: string) =>

@@ -14,3 +14,5 @@ export type { Dialect } from "./health/health.ts";
 export type { HealthCheck } from "./health/check.ts";
 export { differenceOf } from "./compare/differs.ts";
 export type { Comparison } from "./compare/differs.ts";
+export { kubernetesStore } from "./store/kubernetes-store.ts";
+export type { KubernetesStoreOptions } from "./store/kubernetes-store.ts";
