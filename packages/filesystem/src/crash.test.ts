@@ -2,12 +2,13 @@ import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { parseYaml } from "@trueup/manifest";
 import { converge, SECOND } from "./testing/scenario.ts";
 
-const child = join(import.meta.dirname, "testing/crash-child.ts");
+const child = fileURLToPath(new URL("./testing/crash-child.ts", import.meta.url));
 const CHILDREN = 4;
 
 /** A folder with a root in which others have files too. */

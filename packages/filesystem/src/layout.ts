@@ -3,7 +3,7 @@ import { formatRef, TrueUpError, type Ref } from "@trueup/spec";
 /** The target's own folder at the root: identity, records of raw files, unfinished writes. */
 export const OWN_FOLDER = ".trueup";
 /** Stands for the namespace of objects that have none. */
-export const NO_NAMESPACE = "_cluster";
+const NO_NAMESPACE = "_cluster";
 /** What file systems allow a name, in bytes. */
 const MAX_SEGMENT = 255;
 const MAX_PATH = 4096;

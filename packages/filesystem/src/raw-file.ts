@@ -17,8 +17,8 @@ import { checkFilePath, type RelativePath } from "./layout.ts";
 import { MAX_BYTES, type Standing } from "./read.ts";
 import type { FileRecord } from "./records.ts";
 
-export const FILE_GROUP = "filesystem.trueup.dev";
-export const FILE_API_VERSION: string = `${FILE_GROUP}/v1`;
+const FILE_GROUP = "filesystem.trueup.dev";
+const FILE_API_VERSION = `${FILE_GROUP}/v1`;
 
 /** `kind: File`: a file with content and mode, as they are declared. */
 export const isRawFile = (ref: Pick<Ref, "group" | "kind">): boolean => ref.group === FILE_GROUP && ref.kind === "File";

@@ -23,7 +23,7 @@ export async function readStanding(folders: Folders, path: RelativePath): Promis
   return await folders.within(folder, (opened) => readEntry(opened, name, path));
 }
 
-export async function readEntry(folder: Folder, name: string, path: RelativePath): Promise<Standing | undefined> {
+async function readEntry(folder: Folder, name: string, path: RelativePath): Promise<Standing | undefined> {
   let fd: number;
   try {
     fd = await openFile(folder.at(name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

@@ -4,7 +4,6 @@ import {
   digestOf,
   isTrueUpError,
   keyOf,
-  parseKey,
   refOf,
   type Applied,
   type Declared,
@@ -197,8 +196,6 @@ export const maskOfRow = ({ mask }: Tracked): Mask => {
   assert.ok(mask, "the row has a mask once the apply is done");
   return mask;
 };
-
-export const nameOf = (key: Key): string => parseKey(key).name;
 
 export async function rejectsWith(codes: readonly string[], promise: Promise<unknown>): Promise<void> {
   await assert.rejects(promise, (error) => {

@@ -97,7 +97,7 @@ export const file = (name: string, spec: Readonly<Record<string, string | number
 
 export const keyFor = (manifest: Manifest): Key => keyOf(refOf(manifest, "filesystem"));
 
-export const declare = (manifest: Manifest): Declared => ({
+const declare = (manifest: Manifest): Declared => ({
   manifest,
   origin: { file: "app.yaml", line: 3 },
   digest: digestOf(manifest),
