@@ -36,7 +36,9 @@ await controller.stop();
 // What differs, with names and namespaces put aside: a hash in a name is other content, not another object.
 const { tree } = await source.open(await source.resolve());
 const [staging, production] = await Promise.all(
-  environments.map(async (path) => new Map((await build(tree, path)).objects.map(({ manifest }) => [manifest.kind, manifest]))),
+  environments.map(
+    async (path) => new Map((await build(tree, path)).objects.map(({ manifest }) => [manifest.kind, manifest])),
+  ),
 );
 assert.ok(staging !== undefined && production !== undefined);
 let differences = 0;
@@ -45,7 +47,8 @@ for (const [kind, manifest] of staging) {
   const operations = diff(manifest, other).filter(({ path }) => !path.startsWith("/metadata/"));
   differences += operations.length;
   console.log(`${formatRef(refOf(manifest, "staging"))} → ${formatRef(refOf(other, "production"))}`);
-  for (const operation of operations) console.log(`  ${operation.op} ${operation.path} ${"value" in operation ? JSON.stringify(operation.value) : ""}`);
+  for (const operation of operations)
+    console.log(`  ${operation.op} ${operation.path} ${"value" in operation ? JSON.stringify(operation.value) : ""}`);
 }
 assert.equal(differences, 4);
 await source.close?.();

@@ -58,6 +58,7 @@ async function run(tree: Tree, path: string, options: BuildOptions): Promise<Bui
     plugins,
     restricted: loadRestrictor === "root",
   });
+  signal?.throwIfAborted();
   const root = normalize(path);
   if (root === undefined) throw new TrueUpError("INVALID", `${path} is outside the tree`);
   const target = await Target.load(new Loader(session, tree, root));

@@ -14,7 +14,7 @@ describe("conformance", () => {
       "app/kustomization.yaml": "resources: [../base]\nnamePrefix: p-\n",
     },
     path: "app",
-    broken: { "base/a.yaml": "apiVersion: v1\nkind: [\n", "app/kustomization.yaml": "resource: [../base]\n" },
+    broken: { "base/a.yaml": "apiVersion: v1\nkind: [\n", "base/b.yaml": "kind: Service\n" },
     change: { path: "base/a.yaml", content: service("changed") },
     empty: "error",
     readsOutside: true,

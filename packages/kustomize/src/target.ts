@@ -1,4 +1,4 @@
-import { isTrueUpError, TrueUpError, type Origin } from "@trueup/spec";
+import { isTrueUpError, TrueUpError, type ErrorCode, type Origin } from "@trueup/spec";
 import { Accumulator } from "./accumulator.ts";
 import { loadConfigurations } from "./configurations.ts";
 import { configOfCrds } from "./crds.ts";
@@ -8,6 +8,9 @@ import { runGenerators, runTransformers, runValidators } from "./steps.ts";
 import { annotateOrigin, below, type Provenance } from "./provenance.ts";
 import { parseNode, YamlProblem } from "./yaml/parse.ts";
 import { toPlain } from "./yaml/value.ts";
+
+/** What is wrong with files, and says nothing of the ones beside them. */
+const CONTENT_ERRORS: ReadonlySet<ErrorCode> = new Set(["INVALID", "NOT_FOUND", "UNSUPPORTED", "CYCLE"]);
 
 /** A kustomization that has been read. */
 export class Target {
@@ -89,12 +92,27 @@ export class Target {
     for (const resource of into.resources.list) resource.through = [...resource.through, this.file];
   }
 
+  /** Goes on behind what is wrong, so that all of it is told at once. */
   async #addResources(into: Accumulator, paths: readonly string[]): Promise<void> {
+    const errors: TrueUpError[] = [];
     for (const path of paths) {
-      await this.addResource(into, path);
+      try {
+        await this.addResource(into, path);
+      } catch (error) {
+        if (!isTrueUpError(error) || !CONTENT_ERRORS.has(error.code)) throw error;
+        errors.push(error);
+      }
       this.loader.session.checkResources(into.resources.list.length);
       await this.loader.session.breathe();
     }
+    const [first] = errors;
+    if (first === undefined) return;
+    if (errors.length === 1) throw first;
+    const all = errors.flatMap((error) => error.errors ?? [error]);
+    throw new TrueUpError(first.code, all.map((error) => error.message).join("\n"), {
+      errors: all,
+      ...(first.origin === undefined ? {} : { origin: first.origin }),
+    });
   }
 
   /** A file of resources, or else another kustomization. */
