@@ -6,6 +6,7 @@ import { http2Fetch, type Http2 } from "./connect/http2.ts";
 import { connectByKubeconfig } from "./connect/kubeconfig.ts";
 import { healthOf } from "./health/health.ts";
 import { order } from "./order/order.ts";
+import { explain } from "./target/explain.ts";
 import { capabilitiesOf, identityOf } from "./target/identity.ts";
 import { identify } from "./target/identify.ts";
 import { observe } from "./target/observe.ts";
@@ -18,7 +19,7 @@ import { apply } from "./write/apply.ts";
 import { remove } from "./write/remove.ts";
 
 /** The rest of the `Target` methods are always there. */
-export type KubernetesTarget = Target & Required<Omit<Target, "sealed" | "explain">>;
+export type KubernetesTarget = Target & Required<Omit<Target, "sealed">>;
 
 /**
  * A Kubernetes cluster as a live system. Connects when it is first used. Throws `INVALID` for a wrong option; what is
@@ -63,6 +64,7 @@ export function kubernetes(options: KubernetesOptions = {}): KubernetesTarget {
     identify: async (objects) => await identify(await system(), objects),
     order,
     health: (live) => healthOf(live, options.health),
+    explain: async (tracked, context) => await explain(await system(), tracked, context),
     watch: async (scope, listener) => await (await system()).cache.start(scope, listener),
     owned: async (owner, context) => await owned(await system(), owner, context),
     ownerOf: ({ manifest }, key) => ownerOfManifest(manifest, key),

@@ -1,0 +1,2 @@
+export { celCheck } from "./health/cel.ts";
+export type { CelCheckOptions } from "./health/cel.ts";
