@@ -48,7 +48,7 @@ export interface Visit {
   readonly tag?: string;
 }
 
-export function matchesKind(spec: Gvk, apiVersion: string, kind: string): boolean {
+function matchesKind(spec: Gvk, apiVersion: string, kind: string): boolean {
   if (spec.kind !== "" && spec.kind !== kind) return false;
   if (spec.group === "" && spec.version === "") return true;
   const { group, version } = splitApiVersion(apiVersion);

@@ -108,7 +108,7 @@ const shape: Decoder<Kustomization> = struct({
   buildMetadata: texts,
 });
 
-export const KIND = "Kustomization";
+const KIND = "Kustomization";
 export const COMPONENT = "Component";
 const API_VERSIONS: Readonly<Record<string, string>> = {
   [KIND]: "kustomize.config.k8s.io/v1beta1",

@@ -18,7 +18,7 @@ interface IdFields extends GvkFields {
 const gvkFields = { group: text, version: text, kind: text };
 const idFields = { ...gvkFields, name: text, namespace: text };
 
-export const gvkOf = (fields: GvkFields): Gvk => ({
+const gvkOf = (fields: GvkFields): Gvk => ({
   group: fields.group ?? "",
   version: fields.version ?? "",
   kind: fields.kind ?? "",
@@ -32,7 +32,7 @@ export const idOf = (fields: IdFields): ResId => ({
 });
 
 const rawFieldSpec = struct({ path: text, create: flag }, gvkFields);
-export const fieldSpec: Decoder<FieldSpec> = (value, path, context) => {
+const fieldSpec: Decoder<FieldSpec> = (value, path, context) => {
   const raw = rawFieldSpec(value, path, context);
   return raw === undefined ? undefined : { ...gvkOf(raw), path: raw.path ?? "", create: raw.create ?? false };
 };

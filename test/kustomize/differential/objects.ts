@@ -111,7 +111,7 @@ const labels = (random: Random): Obj | undefined => {
   return entries.length === 0 ? undefined : Object.fromEntries(entries.map((key) => [key, random.pick(NAMES)]));
 };
 
-export function metadata(random: Random, name: string, namespaced = true): Obj {
+function metadata(random: Random, name: string, namespaced = true): Obj {
   return {
     name,
     namespace: namespaced && random.chance(0.3) ? random.pick(NAMESPACES) : undefined,
@@ -158,7 +158,7 @@ function container(random: Random, name: string): Obj {
   };
 }
 
-export function podSpec(random: Random): Obj {
+function podSpec(random: Random): Obj {
   return {
     serviceAccountName: random.chance(0.3) ? random.pick(NAMES) : undefined,
     containers: random.times(2, (i) => container(random, ["main", "side"][i] ?? "x"), 1),

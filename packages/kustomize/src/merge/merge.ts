@@ -263,4 +263,4 @@ function inferredKeys(target: Node, patch: Node | undefined): readonly string[] 
 }
 
 /** A patch that cannot be applied. */
-export class MergeError extends Error {}
+class MergeError extends Error {}

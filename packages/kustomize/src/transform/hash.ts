@@ -19,7 +19,7 @@ export const addHashes: Transformer = (resources) => {
 /** Letters in place of some digits, so that no word or number comes out. */
 const LETTERS: Readonly<Record<string, string>> = { "0": "g", "1": "h", "3": "k", a: "m", e: "t" };
 
-export function contentHash(resource: Resource): string {
+function contentHash(resource: Resource): string {
   const hex = createHash("sha256").update(hashedText(resource)).digest("hex").slice(0, 10);
   return hex.replaceAll(/[013ae]/g, (c) => LETTERS[c] as string);
 }

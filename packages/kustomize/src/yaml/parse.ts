@@ -32,7 +32,7 @@ export interface ParseLimits {
   readonly aliased: number;
 }
 
-export const DEFAULT_PARSE_LIMITS: ParseLimits = { depth: 200, nodes: 2_000_000, aliased: 100_000 };
+const DEFAULT_PARSE_LIMITS: ParseLimits = { depth: 200, nodes: 2_000_000, aliased: 100_000 };
 
 const NONE = -1;
 const STYLES: Readonly<Record<number, number>> = {

@@ -147,7 +147,7 @@ function matchItems(
 }
 
 /** A scalar as YAML prints it: quoted text with its quotes. */
-export function printed(node: Node): string {
+function printed(node: Node): string {
   if (node.kind !== "scalar") return "";
   if ((node.style & QUOTED) === 0) return valueOf(node) === "" ? "" : node.value;
   if ((node.style & SINGLE) !== 0) return `'${node.value.replaceAll("'", "''")}'`;

@@ -65,7 +65,7 @@ function float(text: string): Resolved | undefined {
 }
 
 /** As Go's ParseInt and ParseUint with base 0: undefined where it is not one, or over 64 bits. */
-export function integer(text: string): number | bigint | undefined {
+function integer(text: string): number | bigint | undefined {
   const match = INT_FORM.exec(text);
   if (match === null) return undefined;
   const [, sign, hex, hexDigits, binary, binaryDigits, octal, octalDigits, zero, zeroDigits, decimal] = match;
@@ -94,7 +94,7 @@ const TIME =
 const two = (text: string): string => text.padStart(2, "0");
 
 /** The time in RFC 3339, as Go's encoding/json writes it; undefined where the text is no time. */
-export function timestamp(text: string): string | undefined {
+function timestamp(text: string): string | undefined {
   if (text.charCodeAt(4) !== 0x2d) return undefined;
   const date = DATE.exec(text);
   if (date !== null) {

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from "@trueup/spec";
+import type { Json } from "@trueup/spec";
 import { FLOAT, FLOW, INT, NULL, QUOTED, STR, TAGGED, type Node } from "./node.ts";
 import { BINARY, resolve, TIMESTAMP, type Dialect, type Value } from "./scalars.ts";
 
@@ -117,4 +117,3 @@ export function toJson(plain: Plain): Json {
 export const isPlainObject = (value: Plain | undefined): value is PlainObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-export const asJsonObject = (value: Plain): JsonObject => toJson(value) as JsonObject;
