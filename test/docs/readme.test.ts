@@ -25,27 +25,29 @@ function expectedOutput(code: string): string[] {
 
 describe.each(files)("%s", (file) => {
   const quoted = codeBlocks(join(root, file)).filter((block) => block.language.startsWith("ts "));
-  if (quoted.length > 0) it("quotes files to the letter", () => {
-    for (const { language, code, line } of quoted) {
-      expect(readFileSync(join(root, language.slice(3)), "utf8"), `${file}:${line}`).toContain(code);
-    }
-  });
+  if (quoted.length > 0)
+    it("quotes files to the letter", () => {
+      for (const { language, code, line } of quoted) {
+        expect(readFileSync(join(root, language.slice(3)), "utf8"), `${file}:${line}`).toContain(code);
+      }
+    });
 
   const blocks = codeBlocks(join(root, file)).filter((block) => block.language === "ts");
-  if (blocks.length > 0) it("runs as written", { timeout: 60_000 }, async () => {
-    for (const block of blocks) {
-      const program = join(folder, `${file.replaceAll(/[/.]/g, "-")}-${block.line}.ts`);
-      mkdirSync(dirname(program), { recursive: true });
-      writeFileSync(program, block.code);
-      try {
-        const { stdout } = await promisify(execFile)(process.execPath, [program], { timeout: 30_000 });
-        const expected = expectedOutput(block.code);
-        if (expected.length > 0) {
-          expect(stdout.trimEnd().split("\n"), `${relative(root, file)}:${block.line}`).toEqual(expected);
+  if (blocks.length > 0)
+    it("runs as written", { timeout: 60_000 }, async () => {
+      for (const block of blocks) {
+        const program = join(folder, `${file.replaceAll(/[/.]/g, "-")}-${block.line}.ts`);
+        mkdirSync(dirname(program), { recursive: true });
+        writeFileSync(program, block.code);
+        try {
+          const { stdout } = await promisify(execFile)(process.execPath, [program], { timeout: 30_000 });
+          const expected = expectedOutput(block.code);
+          if (expected.length > 0) {
+            expect(stdout.trimEnd().split("\n"), `${relative(root, file)}:${block.line}`).toEqual(expected);
+          }
+        } finally {
+          rmSync(program, { force: true });
         }
-      } finally {
-        rmSync(program, { force: true });
       }
-    }
-  });
+    });
 });

@@ -11,14 +11,14 @@ const after = (name: string): string => `  annotations:\n    trueup.dev/depends-
 const raw = (name: string, content: string): string =>
   `apiVersion: filesystem.trueup.dev/v1\nkind: File\nmetadata:\n  name: ${name}\nspec:\n  path: raw/${name}.txt\n  content: ${content}\n`;
 
-export const FIRST = {
+const FIRST = {
   "kept.yaml": config("kept", "same"),
   "changed.yaml": config("changed", "one"),
   "left.yaml": config("left", "one"),
   "raw-left.yaml": raw("left", "old"),
   "raw-changed.yaml": raw("changed", "old"),
 };
-export const SECOND = {
+const SECOND = {
   "kept.yaml": config("kept", "same"),
   "changed.yaml": config("changed", "two"),
   "new.yaml": config("new", "two", after("later")),

@@ -93,7 +93,7 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
       runtime.observed.clear();
       for (const key of inventory.keys()) runtime.owners.set(key, runtime);
     }
-    const { state, inventory } = runtime.record as NonNullable<Runtime["record"]>;
+    const { state, inventory } = runtime.record;
     runtime.status.failures = state.failures ?? 0;
     if (state.revision !== undefined) runtime.status.revision = state.revision;
     const { intent, ...rest } = state;

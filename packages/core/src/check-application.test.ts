@@ -10,7 +10,7 @@ const names = {
 const application: Application = { name: "team/shop-1.a_b", source: "git", target: "east" };
 const wrong = (change: object): string => {
   try {
-    checkApplication({ ...application, ...change } as Application, names);
+    checkApplication({ ...application, ...change }, names);
     return "";
   } catch (error) {
     expect(error).toMatchObject({ code: "INVALID" });

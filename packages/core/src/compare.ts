@@ -22,7 +22,7 @@ import {
   type Planned,
   type Tracked,
 } from "@trueup/spec";
-import { diff, maskOf, mergeMasks, project, redact, sensitivePointers, withoutIgnored } from "@trueup/diff";
+import { diff, maskOf, mergeMasks, project, redact, sensitivePointers } from "@trueup/diff";
 import type { GuardedTarget } from "./guard.ts";
 import type { Keyed } from "./keyed.ts";
 import { maskFor, rowOf } from "./row.ts";
@@ -219,7 +219,7 @@ function unmarked(manifest: Manifest): Manifest {
   const [ls, as] = [without(labels, APPLICATION_LABEL), without(annotations, TRACKING_ID)];
   return {
     ...manifest,
-    metadata: { ...metadata, ...(ls && { labels: ls }), ...(as && { annotations: as }) } as Manifest["metadata"],
+    metadata: { ...metadata, ...(ls && { labels: ls }), ...(as && { annotations: as }) },
   };
 }
 

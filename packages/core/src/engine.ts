@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import {
   TrueUpError,
   type Application,
+  type Json,
   type Key,
   type Live,
   type Queue,
@@ -105,7 +106,7 @@ export async function createEngine(
   const installation = options.installation ?? (await store.settings.init(INSTALLATION, randomUUID()));
   const stopped = await store.settings.get(STOPPED);
   if (typeof stopped === "string") parts.switch.reason = stopped;
-  const keyed = createKeyed(String(secret));
+  const keyed = createKeyed(textOf(secret, SECRET));
   const { events, sources, targets, guarded, seeing } = parts;
   const checks = options.schemas ?? schemas();
   const engine: Engine = {
@@ -114,12 +115,12 @@ export async function createEngine(
     targets,
     guarded,
     store: options.key === undefined ? store : sealingStore(store, options.key),
-    installation: String(installation),
+    installation: textOf(installation, INSTALLATION),
     holder: `${process.pid}-${randomUUID()}`,
     keyed,
     cache: createRenderCache(),
     leaseMs: options.leaseMs ?? 15_000,
-    emit: (event) => events.emit({ ...event, time: now() } as ControllerEvent),
+    emit: (event) => events.emit({ ...event, time: now() }),
     sees: (target) => seeing.has(target),
     stopped: () => parts.switch.reason,
     validate: async (objects) => await checks.validate(objects),
@@ -128,6 +129,11 @@ export async function createEngine(
     now,
   };
   return engine;
+}
+
+function textOf(value: Json, name: string): string {
+  if (typeof value === "string" && value !== "") return value;
+  throw new TrueUpError("INVALID", `the store's setting ${name} is not what this controller wrote`);
 }
 
 async function lookup(engine: Engine, application: Application, key: Key): Promise<Live | undefined> {

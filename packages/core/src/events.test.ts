@@ -10,7 +10,9 @@ it("everybody hears an event, also after one who throws, and the thrower is repo
   events.subscribe(() => {
     throw new Error("first");
   });
-  events.subscribe((async () => await Promise.reject(new Error("later"))) as () => void);
+  // Types keep asynchronous listeners out; JavaScript does not.
+  const late: (event: Event) => unknown = async () => await Promise.reject(new Error("later"));
+  events.subscribe(late as (event: Event) => void);
   events.subscribe(({ type }) => heard.push(type));
   events.emit({ type: "a" });
   expect(heard).toEqual(["a"]);

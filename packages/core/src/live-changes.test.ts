@@ -18,7 +18,7 @@ const liveOf = (x: string, status?: string): Live => ({
 });
 
 function watching(more: Partial<Target> = {}, settings: object = {}) {
-  let say = (_: WatchEvent): void => {};
+  let say: (event: WatchEvent) => void = () => {};
   let stopped = 0;
   const target: Target = {
     ...memoryTarget(),

@@ -159,7 +159,8 @@ describe("what is declared", () => {
     const target = memoryTarget();
     const planning = await planFor(target, [secret("canary", "canary")]);
     const [created] = planning.plan.changes;
-    const { token, other } = (created?.after as unknown as { stringData: Record<string, string> }).stringData;
+    const after = created?.after as unknown as { stringData: Record<string, string> } | undefined;
+    const [token, other] = [after?.stringData["token"], after?.stringData["other"]];
     expect(token).toMatch(/^\(sensitive /);
     expect(token).toBe(other);
     expect(JSON.stringify(planning.plan)).not.toContain("canary");

@@ -36,14 +36,14 @@ export function world(
   const source = more.source ?? memorySource({ files });
   const target = more.target ?? memoryTarget();
   const store = more.store ?? memoryStore();
-  const controller = createController({
+  const controller: Controller = createController<string, string>({
     pollMs: 3_600_000,
     ...more,
     sources: { repo: source },
     targets: { live: target },
     store,
     applications: [{ name: "web", source: "repo", target: "live", ...application }],
-  }) as unknown as Controller;
+  });
   const events: ControllerEvent[] = [];
   controller.subscribe((event) => events.push(event));
   open.push(controller);
