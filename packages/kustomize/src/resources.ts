@@ -1,7 +1,7 @@
-import { RE2JS } from "re2js";
 import { TrueUpError } from "@trueup/spec";
 import { effectiveNamespace, formatId, idKey, type ResId } from "./ids.ts";
 import { mergeData, mergeMetadata } from "./merge/metadata.ts";
+import { compileRegex } from "./regex.ts";
 import { NOTES, ORIGIN_NOTE, type Resource } from "./resource.ts";
 import { parseSelector, SelectorError } from "./selector.ts";
 import type { Selector } from "./shapes.ts";
@@ -193,19 +193,6 @@ function pattern(source: string, what: string): (text: string) => boolean {
   if (PLAIN.test(source)) return (text) => text === source;
   const compiled = compileRegex(`^(?:${source})$`, what);
   return (text) => compiled.matcher(text).find();
-}
-
-/** RE2: no pattern from a repository makes it hang. Throws `INVALID`. */
-export function compileRegex(source: string, what: string): RE2JS {
-  try {
-    return RE2JS.compile(source);
-  } catch (error) {
-    throw new TrueUpError(
-      "INVALID",
-      `error parsing regexp in ${what}: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
-  }
 }
 
 export function labelTest(source: string): ((labels: ReadonlyMap<string, string>) => boolean) | undefined {

@@ -2,7 +2,7 @@ import { TrueUpError } from "@trueup/spec";
 import { visitFields, type FieldSpec } from "../field-spec.ts";
 import { expectKind, field, isNull, scalar, type Node } from "../yaml/node.ts";
 import { setScalar } from "../yaml/edit.ts";
-import { compileRegex } from "../resources.ts";
+import { compileRegex } from "../regex.ts";
 import type { Image } from "../shapes.ts";
 import type { Transformer } from "./transformer.ts";
 

@@ -1,4 +1,4 @@
-import { compileRegex } from "../resources.ts";
+import { compileRegex } from "../regex.ts";
 import { splitPath } from "../field-spec.ts";
 import { setField } from "./edit.ts";
 import {

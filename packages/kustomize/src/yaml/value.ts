@@ -116,4 +116,3 @@ export function toJson(plain: Plain): Json {
 
 export const isPlainObject = (value: Plain | undefined): value is PlainObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
