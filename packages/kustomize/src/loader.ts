@@ -90,7 +90,9 @@ export class Loader {
     const file = isWebAddress(path) ? path : this.nameOf(this.resolve(path));
     return this.#parsed(bytes, file).map((parsed) => {
       const { node, origin } = copyParsed(parsed);
-      return new Resource(node, origin);
+      const resource = new Resource(node, origin);
+      this.session.meet(resource.apiVersion, resource.kind);
+      return resource;
     });
   }
 

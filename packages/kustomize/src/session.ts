@@ -1,5 +1,5 @@
 import { TrueUpError, type Finding, type RenderCache } from "@trueup/spec";
-import { BUILT_IN, schemasOf, type Schemas } from "./merge/schema.ts";
+import { BUILT_IN, isKnownKind, schemasOf, type BuiltIns, type Schemas } from "./merge/schema.ts";
 import type { BuildLimits } from "./limits.ts";
 import type { ParseLimits } from "./yaml/parse.ts";
 import type { HelmRenderer, PluginRunner, RemoteFetcher } from "./options.ts";
@@ -23,6 +23,7 @@ export class Session {
   #since = performance.now();
   #schemas: Schemas | undefined;
   #version = "";
+  #builtIns: BuiltIns = "absent";
 
   constructor(options: {
     limits: BuildLimits;
@@ -67,7 +68,16 @@ export class Session {
   warn = (finding: Finding): void => void this.warnings.push(finding);
 
   /** Those that patches are merged by: the first `openapi` of the build decides, if any. */
-  schemas = (): Schemas => this.#schemas ?? BUILT_IN;
+  schemas = (): Schemas => {
+    if (this.#schemas !== undefined) return this.#schemas;
+    this.#builtIns = "below";
+    return BUILT_IN;
+  };
+
+  /** To be told of every resource that is read. */
+  meet(apiVersion: string, kind: string): void {
+    if (this.#builtIns === "absent" && !isKnownKind(apiVersion, kind)) this.#builtIns = "above";
+  }
 
   setVersion(version: string, force: boolean): void {
     if (version === "" || (this.#isSet() && !force)) return;
@@ -77,7 +87,7 @@ export class Session {
   }
 
   setSchema(document: Plain): void {
-    if (!this.#isSet()) this.#schemas = schemasOf(toJson(document));
+    if (!this.#isSet()) this.#schemas = schemasOf(toJson(document), this.#builtIns);
   }
 
   #isSet(): boolean {

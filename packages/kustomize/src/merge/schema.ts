@@ -1,5 +1,10 @@
 import { isObject, type Json, type JsonObject } from "@trueup/spec";
+import { isClusterScoped } from "../scope.ts";
 import { KINDS, TYPES } from "./strategies.ts";
+
+/** Whether kustomize's tables have the kind. */
+export const isKnownKind = (apiVersion: string, kind: string): boolean =>
+  (KINDS.has(`${apiVersion} ${kind}`) && !kind.endsWith("List")) || isClusterScoped(apiVersion, kind);
 
 /** How a list of a type is merged. */
 export interface ListStrategy {
@@ -31,10 +36,31 @@ export const BUILT_IN: Schemas = {
   forComment: (schema) => resolve(schema, builtInType),
 };
 
-/** `#/definitions/io.k8s.api.core.v1.Container`. */
+const BUILT_IN_NAME = /^io\.k8s\.(?:api|apimachinery|apiextensions-apiserver|kube-aggregator)\..*\.([A-Za-z]+)$/;
+
+/** The type of a definition's name: `io.k8s.api.core.v1.Container`. */
 function builtInType(name: string): Schema | undefined {
-  const type = name.slice(name.lastIndexOf(".") + 1);
-  return name.startsWith("io.k8s.") ? new BuiltInType(type) : undefined;
+  const type = BUILT_IN_NAME.exec(name)?.[1];
+  return type === undefined ? undefined : new BuiltInType(typeNamed(type));
+}
+
+/** Types that are alike have one name in the table: `DeploymentSpec` is what `spec` of a Deployment has. */
+function typeNamed(name: string): string {
+  if (Object.hasOwn(TYPES, name)) return name;
+  if (name === "PersistentVolumeClaimTemplate") return "MetadataOnly";
+  const own = typeOfKind(name);
+  if (own !== undefined) return own;
+  for (const part of ["spec", "status"]) {
+    const suffix = part === "spec" ? "Spec" : "Status";
+    const kind = name.endsWith(suffix) ? typeOfKind(name.slice(0, -suffix.length)) : undefined;
+    if (kind !== undefined) return TYPES[kind]?.[part]?.type ?? "";
+  }
+  return "";
+}
+
+function typeOfKind(kind: string): string | undefined {
+  for (const [key, type] of KINDS) if (key.endsWith(` ${kind}`)) return type;
+  return undefined;
 }
 
 /** A field of a known type below which nothing merges. What is in it is no resource, even if it looks like one. */
@@ -61,8 +87,14 @@ class BuiltInType implements Schema {
   }
 }
 
+/**
+ * Whether Kubernetes' own definitions are there beside a document's. kustomize has them by accident of what it did before it came to the
+ * document: `below`, after it merged a patch; `above`, after it met a kind that its tables do not know.
+ */
+export type BuiltIns = "absent" | "below" | "above";
+
 /** Schemas of an OpenAPI document (`openapi.path`). */
-export function schemasOf(document: Json): Schemas {
+export function schemasOf(document: Json, builtIns: BuiltIns = "absent"): Schemas {
   const definitions = isObject(document) && isObject(document["definitions"]) ? document["definitions"] : {};
   const byKind = new Map<string, JsonObject>();
   for (const definition of Object.values(definitions)) {
@@ -76,12 +108,17 @@ export function schemasOf(document: Json): Schemas {
   }
   const find: Find = (name) => {
     const found = Object.hasOwn(definitions, name) ? definitions[name] : undefined;
-    return isObject(found) ? found : undefined;
+    const own = isObject(found) ? found : undefined;
+    if (builtIns === "absent") return own;
+    return builtIns === "above" ? (builtInType(name) ?? own) : (own ?? builtInType(name));
   };
   return {
     forKind(apiVersion, kind) {
       const definition = byKind.get(`${apiVersion} ${kind}`);
-      return definition === undefined ? undefined : new OpenApiType(definition, find);
+      const own = definition === undefined ? undefined : new OpenApiType(definition, find);
+      if (builtIns === "absent") return own;
+      const known = BUILT_IN.forKind(apiVersion, kind);
+      return builtIns === "above" ? (known ?? own) : (own ?? known);
     },
     forComment: (schema) => resolve(schema, find),
   };
