@@ -12,6 +12,10 @@ const CLASSES: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["VarCollision", /var '.*' already encountered/],
   ["NoTarget", /failed to find unique target for patch/],
   ["MissingFile", /doesn't exist|no such file|evalsymlink failure/],
+  ["Plugin", /external plugin|plugin root|KRM function|execute function/],
+  ["DuplicateKey", /mapping key .* already defined/],
+  ["MalformedYaml", /MalformedYAMLError|yaml: line|did not find expected/],
+  ["ManyVars", /unable to disambiguate/],
   ["UnknownField", /unknown field/],
   ["WrongType", /cannot unmarshal|missing Resource metadata/],
 ];

@@ -127,7 +127,7 @@ export class Target {
     } catch (error) {
       throw whicheverSaysMore(notAFile, error);
     }
-    await this.#addKustomization(into, target, notAFile);
+    await this.#addKustomization(into, target);
   }
 
   /** Undefined where it worked; the error, where the path may mean something else. */
@@ -148,18 +148,16 @@ export class Target {
     return Target.load(loader, this.provenance === undefined ? undefined : below(this.provenance, path));
   }
 
-  async #addKustomization(into: Accumulator, target: Target, notAFile: TrueUpError): Promise<void> {
-    await prefixed(`accumulation err='${notAFile.message}'`, async () => {
-      await target.setSchema(false);
-      if (target.kustomization.kind === COMPONENT) {
-        throw new TrueUpError("INVALID", `expected kind != '${COMPONENT}' for path '${target.loader.shown}'`, {
-          origin: target.origin,
-        });
-      }
-      const own = new Accumulator();
-      await prefixed(`recursed accumulation of path '${target.loader.shown}'`, () => target.accumulate(own));
-      await prefixed(`recursed merging from path '${target.loader.shown}'`, async () => into.absorb(own));
-    });
+  async #addKustomization(into: Accumulator, target: Target): Promise<void> {
+    await target.setSchema(false);
+    if (target.kustomization.kind === COMPONENT) {
+      throw new TrueUpError("INVALID", `expected kind != '${COMPONENT}' for path '${target.loader.shown}'`, {
+        origin: target.origin,
+      });
+    }
+    const own = new Accumulator();
+    await prefixed(`recursed accumulation of path '${target.loader.shown}'`, () => target.accumulate(own));
+    await prefixed(`recursed merging from path '${target.loader.shown}'`, async () => into.absorb(own));
   }
 
   async #addComponent(into: Accumulator, path: string): Promise<void> {
