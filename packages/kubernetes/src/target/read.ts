@@ -1,6 +1,7 @@
 import { isTrueUpError, parseKey, type Impersonation, type Key, type Live, type Manifest } from "@trueup/spec";
 import type { Resource } from "../api/discovery.ts";
 import { listAll } from "../api/list.ts";
+import { sharedNames, type Names } from "../api/names.ts";
 import { objectPath } from "../api/path.ts";
 import { liveOf } from "./live.ts";
 import { isSecret, whatOf, type System } from "./system.ts";
@@ -13,6 +14,15 @@ export interface Caller {
 
 /** Up to so many objects of a namespace are read one by one; more by one list of names. */
 const ONE_BY_ONE = 4;
+
+/** Lists of names, shared by those who ask at the same time. */
+const shared = new WeakMap<System, Names>();
+
+function namesOf(system: System): Names {
+  const known = shared.get(system) ?? sharedNames(system.client);
+  shared.set(system, known);
+  return known;
+}
 
 /** Kinds of which a cluster lets us list the objects, and not get one. */
 const listedOnly = new WeakMap<System, Set<string>>();
@@ -80,14 +90,16 @@ export async function readMany(
       }),
     );
   };
-  if (keys.length <= ONE_BY_ONE) {
+  const names = namesOf(system);
+  if (keys.length <= ONE_BY_ONE && !names.isBusy(resource, namespace, keys.length)) {
     await read(keys);
     return found;
   }
   const byName = new Map(keys.map((key) => [parseKey(key).name, key]));
   const { as, signal } = context;
-  const names = await listAll(system.client, resource, { namespace, metadataOnly: true, as, signal });
-  const standing = names.flatMap(({ metadata }) => byName.get(metadata.name) ?? []);
+  const there = as === undefined ? await names.list(resource, namespace) : undefined;
+  const listed = there ?? (await listAll(system.client, resource, { namespace, metadataOnly: true, as, signal }));
+  const standing = listed.flatMap(({ metadata }) => byName.get(metadata.name) ?? []);
   if (standing.length <= ONE_BY_ONE * 4) {
     await read(standing);
     return found;

@@ -36,8 +36,11 @@ interface Entry {
   /** Our own entry of its managed fields, shared by shape, and the digest of the value under it. */
   readonly mask?: Mask;
   readonly digest?: string;
-  /** Until its application first asks, for a minute at most: a digest needs the application's key and ignore rules. */
-  readonly unjudged?: Live;
+  /**
+   * The object itself, for a minute at most: until its application first asks, since a digest needs its key and ignore
+   * rules; and while it is not as it was, since then it is about to be asked for.
+   */
+  readonly fresh?: Live;
 }
 
 type Judge = Pick<CallContext, "fingerprint" | "ignore">;
@@ -75,7 +78,7 @@ interface Watcher {
 }
 
 const HEALTHY: Health = { status: "healthy" };
-const UNJUDGED_MS = 60_000;
+const FRESH_MS = 60_000;
 /** A kind that is blind for so long is worth saying; less is a restart of the server. */
 const BLIND_MS = 5_000;
 
@@ -115,19 +118,18 @@ export function watchCache(client: Client, settings: Settings): WatchCache {
     return known;
   }
 
-  function entryOf(live: Live, owner: Owner): Entry {
+  function entryOf(live: Live, owner: Owner, before?: Entry): Entry {
     const found = settings.health(live);
     const health = found.status === "healthy" && found.message === undefined ? HEALTHY : found;
     const base = { uid: live.uid ?? "", version: live.version ?? "", owner, health };
     const own = maskOfOurs(live.manifest, settings.fieldManager);
     if (own === undefined) return base;
     const judge = judges.get(judgeId(owner));
-    if (judge === undefined) {
-      sweep ??= setTimeout(forgetUnjudged, UNJUDGED_MS).unref();
-      return { ...base, unjudged: live };
-    }
+    if (judge === undefined) return keepFresh({ ...base, fresh: live });
     const mask = intern(own);
-    return { ...base, mask, digest: digestOf(live, mask, judge) };
+    const entry = { ...base, mask, digest: digestOf(live, mask, judge) };
+    const same = before === undefined || (before.mask === mask && before.digest === entry.digest);
+    return same ? entry : keepFresh({ ...entry, fresh: live });
   }
 
   function digestOf(live: Live, mask: Mask, { fingerprint, ignore = [] }: Judge): string {
@@ -135,11 +137,14 @@ export function watchCache(client: Client, settings: Settings): WatchCache {
     return fingerprint(manifest, withoutIgnored(mask, { rules: ignore, manifest, yielded }));
   }
 
-  function forgetUnjudged(): void {
-    sweep = undefined;
-    for (const { entries } of watched.values()) {
-      for (const [key, { unjudged, ...entry }] of entries) if (unjudged !== undefined) entries.set(key, entry);
-    }
+  function keepFresh(entry: Entry): Entry {
+    sweep ??= setTimeout(() => {
+      sweep = undefined;
+      for (const { entries } of watched.values()) {
+        for (const [key, { fresh, ...rest }] of entries) if (fresh !== undefined) entries.set(key, rest);
+      }
+    }, FRESH_MS).unref();
+    return entry;
   }
 
   function found({ entries, listed }: Watched, manifest: Manifest, version: string): void {
@@ -151,13 +156,13 @@ export function watchCache(client: Client, settings: Settings): WatchCache {
     if (owner === undefined && before === undefined) return;
     if (owner === undefined && before !== undefined) {
       // Its mark was taken off: whose it was will want to know, and nothing vouches for it any more.
-      const { mask: _m, digest: _d, unjudged: _u, ...bare } = before;
-      entries.set(key, { ...bare, version });
+      const { mask: _m, digest: _d, fresh: _f, ...bare } = before;
+      entries.set(key, keepFresh({ ...bare, version, fresh: live }));
       tell(before.owner.installation, { type: "changed", key, live });
       return;
     }
     if (owner === undefined) return;
-    entries.set(key, entryOf(live, owner));
+    entries.set(key, entryOf(live, owner, before));
     if (before !== undefined && before.owner !== owner) {
       tell(before.owner.installation, { type: "changed", key, live });
       if (before.owner.installation === owner.installation) return;
@@ -291,17 +296,21 @@ export function watchCache(client: Client, settings: Settings): WatchCache {
       if (at === undefined || !at.reflector.state.seeing) return { status: "unwatched" };
       const entry = at.entries.get(key);
       if (entry === undefined) return { status: "none" };
-      if (entry.unjudged !== undefined) {
-        const live = entry.unjudged;
-        at.entries.set(key, entryOf(live, entry.owner));
-        return { status: "found", live };
-      }
       const ours =
         entry.owner.application === context.owner.application &&
         entry.owner.installation === context.owner.installation;
-      if (!ours || entry.mask === undefined || tracked?.mask === undefined) return { status: "differs" };
-      if (tracked.expected !== entry.digest || !sameMask(tracked.mask, entry.mask)) return { status: "differs" };
-      return { status: "settled", uid: entry.uid, version: entry.version, health: entry.health };
+      const { mask, digest, fresh, uid, version, health } = entry;
+      const asRecorded =
+        ours &&
+        mask !== undefined &&
+        tracked?.mask !== undefined &&
+        tracked.expected === digest &&
+        sameMask(tracked.mask, mask);
+      if (asRecorded) return { status: "settled", uid, version, health };
+      if (fresh === undefined) return { status: "differs" };
+      // Judged from here on: its application has made itself known.
+      if (mask === undefined) at.entries.set(key, entryOf(fresh, entry.owner));
+      return { status: "found", live: fresh };
     },
     put(resource, key, live) {
       const namespace = live.manifest.metadata.namespace ?? "";

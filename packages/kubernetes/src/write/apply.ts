@@ -104,6 +104,7 @@ async function applyOnce(applying: Applying, seen: Live | undefined, absent: boo
     conflicts: conflictPolicyOf(declared.manifest, system.settings),
     takeOver: policy === "override",
     ours: oursOf(applying),
+    live,
     as: context.as,
     signal: context.signal,
   };

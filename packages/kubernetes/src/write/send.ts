@@ -25,6 +25,8 @@ export interface Sending extends Caller {
   readonly conflicts: "force" | "fail";
   /** Whether earlier managers' fields are taken over first. */
   readonly takeOver: boolean;
+  /** As it stands, where that was seen. Default: read when it is needed. */
+  readonly live?: Live | undefined;
   /** What was ours already. */
   readonly ours?: Mask | undefined;
   readonly dryRun?: boolean;
@@ -85,7 +87,7 @@ export async function send(system: System, sending: Sending): Promise<Sent> {
   const { key, resource } = sending;
   const notes: Finding[] = [];
   const note = (message: string): void => void notes.push({ severity: "warning", rule: system.settings.name, message });
-  let live = await readOne(system, resource, key, sending);
+  let live = sending.live ?? (await readOne(system, resource, key, sending));
   if (live === undefined)
     throw new TrueUpError("CONFLICT", `${formatKey(key)} was removed while it was applied`, { key });
   let { body } = sending;
