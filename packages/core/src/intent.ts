@@ -1,4 +1,4 @@
-import type { Commit, Intent, Key, RowChange } from "@trueup/spec";
+import type { ChangeRecord, Commit, Intent, Key, RowChange } from "@trueup/spec";
 import type { Gate } from "./gate.ts";
 import type { Graph } from "./order.ts";
 import type { Planning } from "./plan.ts";
@@ -45,12 +45,15 @@ export function intent(options: IntentOptions): readonly RowChange[] {
 }
 
 /** What the record of a run that did not end says of its changes, now that its rows are read again. */
-export function interrupted(intent: Intent, inventory: ReadonlyMap<Key, { readonly run?: string }>) {
+export function interrupted(
+  intent: Intent,
+  inventory: ReadonlyMap<Key, { readonly run?: string }>,
+): readonly ChangeRecord[] {
   return intent.changes.map(({ key, action }) => {
     const row = inventory.get(key);
     const done = action === "delete" ? row === undefined : row?.run === intent.run;
     return done
-      ? { key, action, outcome: "done" as const }
-      : { key, action, outcome: "pending" as const, message: "the process ended before this was recorded" };
+      ? { key, action, outcome: "done" }
+      : { key, action, outcome: "pending", message: "the process ended before this was recorded" };
   });
 }

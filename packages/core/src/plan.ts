@@ -5,6 +5,7 @@ import {
   TrueUpError,
   toTrueUpError,
   type Application,
+  type CallContext,
   type Change,
   type Finding,
   type Health,
@@ -105,7 +106,7 @@ export async function observeItems(
   options: Pick<PlanOptions, "application" | "owner" | "keyed" | "targets" | "targetNames" | "signal">,
   items: readonly Item[],
 ): Promise<Map<Key, Observed>> {
-  const groups = new Map<string, { target: GuardedTarget; items: Item[]; context: ReturnType<typeof callContext> }>();
+  const groups = new Map<string, { target: GuardedTarget; items: Item[]; context: CallContext }>();
   const seen = new Map<Key, Observed>();
   for (const item of items) {
     const context = callContext(options, item.key);
@@ -134,7 +135,7 @@ export async function observeItems(
 export function callContext(
   options: Pick<PlanOptions, "application" | "owner" | "keyed" | "targetNames" | "signal">,
   key: Key,
-) {
+): CallContext {
   const { application, owner, keyed, signal, targetNames = (name: string) => name } = options;
   const as =
     application.as === undefined && application.routes === undefined
