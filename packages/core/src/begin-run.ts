@@ -25,35 +25,6 @@ export interface RunOptions {
 
 type RunPlanning = Awaited<ReturnType<typeof planRun>>;
 
-/** What the eight steps need around them. Each `…Options` is what that step is given besides what the steps before it made. */
-export interface RunFrame extends AsyncDisposable {
-  /** Fires at a stop, and when the lease or the store is lost. */
-  readonly signal: AbortSignal;
-  /** There once the lease is held. */
-  readonly record: NonNullable<Runtime["record"]>;
-  /** Times a step, and says so. */
-  step<T>(step: StepName, body: () => T | Promise<T>): Promise<T>;
-  opened(resolved: Resolved): void;
-  /** Takes the lease and reads the record; false where another holds the application. */
-  claim(): Promise<boolean>;
-  planned(planning: RunPlanning, rendered: RenderedApplication | undefined): void;
-  gateOptions(): Pick<GateOptions, "stopped" | "removing" | "now">;
-  intentOptions(): Pick<IntentOptions, "run" | "startedAt" | "trigger" | "commit" | "identities">;
-  /** On disk when it returns. */
-  intend(rows: readonly RowChange[]): Promise<void>;
-  applyOptions(): Omit<ApplyOptions, "application" | "planning" | "graph" | "deletes">;
-  applied(results: readonly ObjectResult[]): void;
-  /** Records what needed no write. */
-  settle(planning: RunPlanning, orders: { readonly graph: Graph }): void;
-  verifyOptions(): Pick<VerifyOptions, "keys" | "signal" | "onWaiting">;
-  // How a run ends.
-  settled(): RunResult;
-  elsewhere(): RunResult;
-  blocked(reason: string): Promise<RunResult>;
-  finished(health: Health): Promise<RunResult>;
-  failed(thrown: unknown): Promise<RunResult>;
-}
-
 /** Whether this run has nothing to do: same inputs, the last run ended well, and every target is seen and undisturbed. */
 export function isSettled(engine: Engine, runtime: Runtime, resolved: Resolved): boolean {
   const { status, application, record } = runtime;
@@ -235,6 +206,7 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
   }
 
   return {
+    run,
     signal,
     get record(): NonNullable<Runtime["record"]> {
       return runtime.record as NonNullable<Runtime["record"]>;
