@@ -75,6 +75,11 @@ describe("fault 22: encodings", () => {
     expect(documents.map(({ value }) => value)).toEqual([{ a: "x\ny\n", b: "c d" }, { e: "\u00e9" }]);
   });
 
+  it("the byte order mark hides no separator", () => {
+    expect(messages("\ufeff--- a: 1\n")).toEqual(["bad.yaml:1: only a comment may follow ---"]);
+    expect(read("\ufeff---\na: 1\n").documents[0]?.origin).toEqual({ file: "bad.yaml", document: 1, line: 2 });
+  });
+
   it("what is not ASCII is read exactly", () => {
     const text = "\u00e9\u6f22\u{1f600}\u00a0";
     expect(read(bytes(`a: "${text}"\n`)).documents[0]?.value).toEqual({ a: text });
