@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { isTrueUpError, type Json, type JsonObject, type TargetState, type Tracked } from "@trueup/spec";
+import { isTrueUpError, type Json, type JsonObject, type Manifest, type TargetState, type Tracked } from "@trueup/spec";
 import { filesystem } from "./filesystem.ts";
 import { rawFileOf } from "./raw-file.ts";
 import {
@@ -57,7 +57,7 @@ describe("a raw file", () => {
       );
       const seen = await observe(at.target, manifest, row);
       expect(seen).toEqual({ status: "found", live: applied.status === "done" ? applied.live : undefined });
-      expect(applied.status === "done" && applied.live.manifest["spec"]).toEqual(manifest["spec"]);
+      expect(applied.status === "done" && applied.live.manifest["spec"]).toEqual((manifest as Manifest)["spec"]);
     }
   });
 

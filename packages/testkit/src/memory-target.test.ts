@@ -51,7 +51,7 @@ describe("the hands in the live system", () => {
 
   it("hand out what nobody can change", async () => {
     const target = await synced(memoryTarget());
-    const manifest = target.get(NAME) as { spec: { replicas: number } };
+    const manifest = target.get(NAME) as unknown as { spec: { replicas: number } };
     expect(() => (manifest.spec.replicas = 9)).toThrow(TypeError);
     const mine = { ...web, spec: { replicas: 1 } };
     target.put(mine);
