@@ -57,6 +57,7 @@ async function ours(
     targets: { cluster: target },
     store,
     pollMs: 3_600_000,
+    concurrency: 64,
     applications: applications.map((application, i) => ({
       name: `app-${i}`,
       source: "git",
@@ -232,7 +233,8 @@ async function steady(cluster: Cluster, _bare: Bare): Promise<Row[]> {
   const withFiles = heap();
   await controller.start();
   while (controller.status("app-0").sync !== "synced") await sleep(50);
-  await sleep(3_000);
+  // The server tells late of what it was too busy to tell before.
+  await sleep(15_000);
   const after = heap();
   const since = new Date();
   const spent = await cpu(() => sleep(60_000));

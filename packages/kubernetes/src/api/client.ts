@@ -50,6 +50,9 @@ export interface ClientOptions {
   readonly concurrency?: Concurrency;
 }
 
+/** Why a request is given up that took too long. */
+const LATE = Symbol("late");
+
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 10_000;
 
@@ -83,8 +86,12 @@ export function createClient(options: ClientOptions): Client {
 
   async function attempt<T>(call: Call): Promise<Answer<T> | TrueUpError> {
     const turn = await turns.acquire(call.signal);
-    const deadline = AbortSignal.timeout(timeoutMs);
-    const signal = call.signal === undefined ? deadline : AbortSignal.any([call.signal, deadline]);
+    // By hand: `AbortSignal.any` and `timeout` cost more than the rest of a request.
+    const stop = new AbortController();
+    const abort = (): void => stop.abort(call.signal?.reason);
+    const deadline = setTimeout(() => stop.abort(LATE), timeoutMs);
+    call.signal?.addEventListener("abort", abort, { once: true });
+    const { signal } = stop;
     try {
       const response = await send(call, signal, false);
       const text = await response.text();
@@ -100,13 +107,15 @@ export function createClient(options: ClientOptions): Client {
       call.signal?.throwIfAborted();
       if (error instanceof TrueUpError) return error;
       const what = call.what ?? describe(call);
-      if (deadline.aborted) {
+      if (signal.reason === LATE) {
         turn.done("overloaded");
         return new TrueUpError("TIMEOUT", `${what}: no answer within ${timeoutMs} ms`);
       }
       return new TrueUpError("UNAVAILABLE", `${what}: ${reasonOf(error)}`);
     } finally {
       turn.done("unknown");
+      clearTimeout(deadline);
+      call.signal?.removeEventListener("abort", abort);
     }
   }
 

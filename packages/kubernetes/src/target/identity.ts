@@ -3,9 +3,22 @@ import { isTrueUpError, TrueUpError, type Capabilities, type Manifest } from "@t
 import { apiVersionOf } from "../api/path.ts";
 import type { System } from "./system.ts";
 
+/** Asked again after this: behind an address another cluster may stand one day. */
+const FRESH_MS = 60_000;
+const known = new WeakMap<System, { readonly identity: Promise<string>; readonly until: number }>();
+
 /** The uid of the namespace kube-system, which every cluster has and none shares; a digest of the address where it may not be read. */
-export async function identityOf({ client, settings }: System): Promise<string> {
-  if (settings.identity !== undefined) return settings.identity;
+export async function identityOf(system: System): Promise<string> {
+  if (system.settings.identity !== undefined) return system.settings.identity;
+  const before = known.get(system);
+  if (before !== undefined && before.until > performance.now()) return await before.identity;
+  const identity = ask(system);
+  known.set(system, { identity, until: performance.now() + FRESH_MS });
+  identity.catch(() => known.delete(system));
+  return await identity;
+}
+
+async function ask({ client }: System): Promise<string> {
   try {
     const { body } = await client.request<Manifest>({
       path: "/api/v1/namespaces/kube-system",
