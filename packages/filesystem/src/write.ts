@@ -38,10 +38,11 @@ export async function writeWhole(
   return await folders.making(UNFINISHED, async (tmp) => {
     const from = tmp.at(unfinished);
     const discard = (): Promise<void> => unlink(from).catch(() => {});
+    // The folder is opened meanwhile.
+    const writing = writeSynced(from, bytes, mode, exact);
     try {
-      const stats = await writeSynced(from, bytes, mode, exact);
-      onReady?.(stats);
       return await folders.making(folder, async (there) => {
+        onReady?.(await writing);
         if (how === "replace") {
           await rename(from, there.at(name)); // takes the place of a link, and follows none
           await there.sync();
@@ -52,6 +53,7 @@ export async function writeWhole(
         return free;
       });
     } catch (error) {
+      await writing.catch(() => {});
       await discard();
       throw fileError(error, "cannot write", path);
     }
