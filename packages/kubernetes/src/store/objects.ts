@@ -4,7 +4,7 @@ import { isTrueUpError, TrueUpError, type Json, type Manifest } from "@trueup/sp
 import type { Client } from "../api/client.ts";
 import { EMPTY, type Chunk, type Root } from "./root.ts";
 
-export const STORE_LABEL = "trueup.dev/store";
+const STORE_LABEL = "trueup.dev/store";
 /** A Secret holds 1 MiB; base64 and the rest of the object are counted by other limits. */
 export const FULL_BYTES: number = 512 * 1024;
 const LARGEST_BYTES = 1_000_000;

@@ -25,7 +25,7 @@ export function maskOfOurs(manifest: Manifest, fieldManager: string): Mask | und
 }
 
 /** What was written through a subresource other than status, `/scale` above all: an autoscaler at work. */
-export function yieldedOf(manifest: Manifest): Mask | undefined {
+function yieldedOf(manifest: Manifest): Mask | undefined {
   let yielded: Mask | undefined;
   for (const { subresource, fieldsV1 } of managedFieldsOf(manifest)) {
     if (!subresource || subresource === "status" || fieldsV1 === undefined) continue;
@@ -47,11 +47,6 @@ export function liveOf(manifest: Manifest): Live {
 }
 
 export const isTerminating = ({ metadata }: Manifest): boolean => typeof metadata["deletionTimestamp"] === "string";
-
-export function finalizersOf({ metadata }: Manifest): readonly string[] {
-  const { finalizers } = metadata;
-  return Array.isArray(finalizers) ? (finalizers as readonly Json[]).filter((name) => typeof name === "string") : [];
-}
 
 /** Whether `a` was written after `b`; versions that are no numbers cannot be compared. */
 export function isNewer(a: string, b: string): boolean {
