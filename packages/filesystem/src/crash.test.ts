@@ -83,8 +83,6 @@ it(
         const folder = prepare();
         expect((await run(folder, step)).killed, `step ${step}`).toBe(true);
         const root = join(folder, "root");
-        const kept = `${folder}-killed-at-${step}`;
-        cpSync(folder, kept, { recursive: true });
         checkAfterDeath(root);
         await converge(folder, SECOND);
         checkAfterRestart(root);

@@ -115,7 +115,7 @@ describe("the file of an object", () => {
           expect(seen).toEqual({ status: "found", live: applied.status === "done" ? applied.live : undefined });
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 50 },
     );
   });
 

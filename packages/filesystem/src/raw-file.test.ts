@@ -40,14 +40,15 @@ describe("a raw file", () => {
 
   it("is found as it was returned", async () => {
     using at = place();
-    for (const manifest of [
+    const declared: Manifest[] = [
       motd(),
       motd({ mode: "640" }),
       motd({ content: "" }),
       file("motd", { path: "etc/motd", contentBase64: "" }),
       file("motd", { path: "etc/motd", contentBase64: "aGVsbG8=", mode: 420 }),
       { ...motd(), metadata: { name: "motd", labels: { a: "b" }, annotations: { c: "d" } } },
-    ]) {
+    ];
+    for (const manifest of declared) {
       const row = { key: keyFor(manifest), apiVersion: "v1", dependsOn: [], state: { path: "etc/motd" } };
       const applied = await at.target.apply(
         itemOf(manifest, row),
@@ -57,7 +58,7 @@ describe("a raw file", () => {
       );
       const seen = await observe(at.target, manifest, row);
       expect(seen).toEqual({ status: "found", live: applied.status === "done" ? applied.live : undefined });
-      expect(applied.status === "done" && applied.live.manifest["spec"]).toEqual((manifest as Manifest)["spec"]);
+      expect(applied.status === "done" && applied.live.manifest["spec"]).toEqual(manifest["spec"]);
     }
   });
 
