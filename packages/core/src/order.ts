@@ -1,7 +1,6 @@
 import {
   DEPENDS_ON,
   formatKey,
-  isTrueUpError,
   keyOf,
   parseKey,
   TrueUpError,
@@ -156,5 +155,3 @@ function cycleError(path: readonly Node[]): TrueUpError {
   const key = path.find((node): node is Key => !isBarrier(node));
   return new TrueUpError("CYCLE", `these wait for each other: ${names.join(" → ")}`, key === undefined ? {} : { key });
 }
-
-export const isCycle = (error: unknown): boolean => isTrueUpError(error) && error.code === "CYCLE";

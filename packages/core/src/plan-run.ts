@@ -6,7 +6,7 @@ import type { Engine, Runtime } from "./runtime.ts";
 import { targetsOf } from "./select.ts";
 
 /** What the targets of an application say they are. */
-export async function identitiesOf(
+async function identitiesOf(
   engine: Engine,
   runtime: Runtime,
   signal?: AbortSignal,

@@ -46,7 +46,7 @@ const INFERRED: readonly (readonly string[])[] = [NAME, ["key"], ["id"], ["uid"]
 const DEFAULTS: ReadonlyMap<string, Json> = new Map([["protocol", "TCP"]]);
 
 /** The value of one key field of an item, its default where it is absent; undefined where it is no scalar. */
-export function keyField(item: Json | undefined, field: string): Json | undefined {
+function keyField(item: Json | undefined, field: string): Json | undefined {
   if (!isObject(item)) return undefined;
   const value = fieldOf(item, field) ?? DEFAULTS.get(field);
   return typeof value === "object" ? undefined : value;

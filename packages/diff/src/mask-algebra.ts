@@ -5,7 +5,7 @@ import { itemFinder, keyOfItem } from "./list-keys.ts";
 
 export type MaskParts = Exclude<Mask, true>;
 
-export const keyId = (item: MaskItem): string => canonicalJson(item.key);
+const keyId = (item: MaskItem): string => canonicalJson(item.key);
 
 /** Whether two masks cover the same: the order of fields does not matter, that of items does. */
 export const sameMask = (a: Mask, b: Mask): boolean => equal(a as Json, b as Json);

@@ -16,9 +16,9 @@ import { label } from "./printable.ts";
 export type ChangeAction = Change["action"];
 
 /** In this order counts are given. */
-export const ACTIONS: readonly ChangeAction[] = ["create", "update", "replace", "delete", "adopt"];
+const ACTIONS: readonly ChangeAction[] = ["create", "update", "replace", "delete", "adopt"];
 
-export const SYMBOLS: Readonly<Record<ChangeAction | "none", string>> = {
+const SYMBOLS: Readonly<Record<ChangeAction | "none", string>> = {
   create: "+",
   update: "~",
   replace: "±",
@@ -34,7 +34,7 @@ export const changeOrigin = (change: Change): string | undefined =>
   change.origin && label(formatOrigin(change.origin), 300);
 
 /** Longer changes are cut, with a word on how much is missing. */
-export const MAX_LINES = 300;
+const MAX_LINES = 300;
 
 /**
  * What a change does, line by line. Sensitive leaves are redacted once more, whoever made the plan: those it names, a

@@ -8,7 +8,7 @@ const fieldName: fc.Arbitrary<string> = fc.oneof(
   { weight: 2, arbitrary: fc.string({ maxLength: 4 }).filter((name) => name !== "__proto__") },
 );
 
-export const scalar: fc.Arbitrary<Json> = fc.oneof(
+const scalar: fc.Arbitrary<Json> = fc.oneof(
   fc.constantFrom<Json>(null, true, false, "", "a", "b", "1", 0, 1, 2),
   fc.string({ maxLength: 6 }),
   fc.integer(),

@@ -10,7 +10,7 @@ export function sortKeys(keys: readonly string[]): string[] {
  * The order in which go-yaml v2 writes the keys of a map: by code point, except that letters stand after everything else
  * and that runs of digits compare as numbers (`a2` before `a10`).
  */
-export function compareKeys(a: string, b: string): number {
+function compareKeys(a: string, b: string): number {
   if (SIMPLE.test(a) && SIMPLE.test(b)) return a < b ? -1 : a > b ? 1 : 0;
   const left = Array.from(a);
   const right = Array.from(b);

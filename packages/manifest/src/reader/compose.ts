@@ -215,6 +215,7 @@ class Composer {
     const told = this.#problems.length;
     const value = this.#value();
     if (this.#problems.length > told) return "";
+    if (typeof value === "object" && value !== null) this.#fail("a key must be a scalar", offset); // an alias of a map
     // Only text that begins with a digit may be a date, which Kustomize does not take for a string.
     if (typeof value === "string" && (this.#options.dialect === "kubectl" || !(value < ":"))) return value;
     const text = event.type === EVENT_ID.SCALAR ? getScalarValue(this.#text, event) : String(value);
@@ -224,7 +225,7 @@ class Composer {
         this.#fail("a key that is not a string must be quoted", offset);
       return text;
     }
-    const name = typeof value === "object" ? undefined : keyName(value, text);
+    const name = value === null ? undefined : keyName(value, text);
     if (name === undefined) this.#fail("a key must be a scalar other than null", offset);
     return name;
   }

@@ -1,12 +1,4 @@
-import {
-  digestOf,
-  type Declared,
-  type Json,
-  type Manifest,
-  type Origin,
-  type Pointer,
-  type TrueUpError,
-} from "@trueup/spec";
+import { digestOf, type Declared, type Json, type Origin, type Pointer, type TrueUpError } from "@trueup/spec";
 import { errorAt } from "../errors.ts";
 import { isManifest, listItems } from "./envelope.ts";
 import { rememberLines } from "./lines.ts";
@@ -45,6 +37,6 @@ export function parseManifests(input: Uint8Array | string, options: ParseOptions
     });
     if (!sound) return;
     rememberLines(value, (pointer) => lineOf(at + pointer));
-    documents.push({ manifest: value as Manifest, origin, digest: digestOf(value) });
+    documents.push({ manifest: value, origin, digest: digestOf(value) });
   }
 }

@@ -157,7 +157,10 @@ describe("keys", () => {
   it("an alias may be a key", () => {
     expect(read("a: &x b\n*x : c\n")).toEqual([{ a: "b", b: "c" }]);
     expect(read("a: &x b\n*x : c\n", "kustomize")).toEqual([{ a: "b", b: "c" }]);
-    expect(errorsOf("a: &x [b]\n*x : c\n")).toEqual(["f.yaml:2: a key must be a scalar other than null"]);
+    for (const dialect of ["kubectl", "kustomize"] as const) {
+      expect(errorsOf("a: &x [b]\n*x : c\n", { dialect })).toEqual(["f.yaml:2: a key must be a scalar"]);
+      expect(errorsOf("a: &x {b: 1}\n*x : c\n", { dialect })).toEqual(["f.yaml:2: a key must be a scalar"]);
+    }
   });
 });
 

@@ -37,7 +37,7 @@ export function fromOpenApi(schema: Json | undefined): JsonObject {
     count();
     if (!isObject(schema)) return {};
     const result: Record<string, Json> = {};
-    for (const keyword of SAME) if (schema[keyword] !== undefined) result[keyword] = schema[keyword] as Json;
+    for (const keyword of SAME) if (schema[keyword] !== undefined) result[keyword] = schema[keyword];
     convertBounds(schema, result);
     if (schema["x-kubernetes-int-or-string"] === true) result["type"] = ["integer", "string"];
     if (Array.isArray(schema["enum"])) result["enum"] = schema["enum"] as Json;
