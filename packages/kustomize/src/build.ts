@@ -20,7 +20,7 @@ import { setTexts } from "./transform/labels.ts";
 import { fixNameReferences } from "./transform/name-references.ts";
 import { sortBy } from "./transform/sort.ts";
 import { resolveVariables } from "./transform/vars.ts";
-import { toJson, toPlain, Unreadable, type Plain } from "./yaml/value.ts";
+import { toJson, toPlain, Unreadable } from "./yaml/value.ts";
 
 /** The kustomize whose output this is. */
 export const KUSTOMIZE_VERSION = "v5.7.1";
@@ -88,6 +88,7 @@ async function run(tree: Tree, path: string, options: BuildOptions): Promise<Bui
   if (!metadata.has("originAnnotations")) hidden.push(ORIGIN_NOTE);
   if (!metadata.has("transformerAnnotations")) hidden.push(TRANSFORMATIONS_NOTE);
   for (const resource of resources.list) {
+    if (!resource.hasAnnotations) continue;
     const { annotations } = resource;
     for (const note of hidden) annotations.delete(note);
     resource.annotations = annotations;
@@ -117,12 +118,10 @@ function isLocal(resource: Resource): boolean {
 }
 
 async function print(resources: readonly Resource[], session: Session): Promise<Built> {
-  const plains: Plain[] = [];
   const documents: string[] = [];
   let size = 0;
   for (const resource of resources) {
     const plain = readable(resource, () => toPlain(resource.node));
-    plains.push(plain);
     const text = emitYaml(plain as never);
     size += text.length + 4;
     if (size > session.limits.outputBytes) {
@@ -136,8 +135,8 @@ async function print(resources: readonly Resource[], session: Session): Promise<
   let objects: readonly Declared[] | undefined;
   return {
     get objects(): readonly Declared[] {
-      objects ??= resources.map((resource, i) => {
-        const manifest = readable(resource, () => toJson(plains[i] as Plain)) as Manifest;
+      objects ??= resources.map((resource) => {
+        const manifest = readable(resource, () => toJson(toPlain(resource.node))) as Manifest;
         return { manifest, origin: originOf(resource), digest: digestOf(manifest) };
       });
       return objects;

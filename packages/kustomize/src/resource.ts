@@ -178,6 +178,12 @@ export class Resource {
     return textMap(this.#annotations());
   }
 
+  /** Whether there is such a field, be it empty. */
+  get hasAnnotations(): boolean {
+    const metadata = field(this.node, "metadata");
+    return metadata !== undefined && field(metadata, "annotations") !== undefined;
+  }
+
   set labels(labels: ReadonlyMap<string, string>) {
     this.#setTexts("labels", labels);
   }

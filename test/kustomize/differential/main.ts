@@ -9,7 +9,10 @@ const SHOWN = Number(process.argv[4] ?? 10);
 
 const binary = await referenceBinary();
 const tally = { "same output": 0, "both refuse": 0, different: 0 };
-for (let seed = first; seed < first + count; seed++) {
+let stopped = false;
+process.once("SIGTERM", () => (stopped = true));
+process.once("SIGINT", () => (stopped = true));
+for (let seed = first; seed < first + count && !stopped; seed++) {
   const made = generateCase(seed);
   const comparison = await compare(binary, made);
   tally[comparison.outcome]++;
@@ -17,7 +20,8 @@ for (let seed = first; seed < first + count; seed++) {
     console.log(`seed ${seed} (${made.dir})\n    ${comparison.why}`);
   }
 }
+const done = tally["same output"] + tally["both refuse"] + tally.different;
 console.log(
-  `${count} kustomizations from seed ${first}: ${tally["same output"]} with the same bytes, ${tally["both refuse"]} refused by both, ${tally.different} different`,
+  `${done} kustomizations from seed ${first}: ${tally["same output"]} with the same bytes, ${tally["both refuse"]} refused by both, ${tally.different} different`,
 );
 process.exitCode = tally.different === 0 ? 0 : 1;
