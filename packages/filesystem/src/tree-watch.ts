@@ -108,8 +108,12 @@ export async function watchTree(
       if (path !== "" && stats?.isDirectory() !== true) {
         if (watched.has(path)) drop(path);
         changes.set(path, { stamp: stats && stampOf(stats), edited });
-      } else if (path === "" || watched.get(path)?.inode !== stats?.ino) {
+      } else if (path === "") {
         await add(path, files); // throws where the root is gone
+      } else if (watched.get(path)?.inode !== stats?.ino) {
+        // It may be gone again by now, and say so in an event that nobody watched for yet.
+        await add(path, files).catch(ignoreMissing);
+        changes.set(path, { stamp: undefined, edited: false });
       }
     }
     for (const path of files) changes.set(path, { stamp: undefined, edited: true });
