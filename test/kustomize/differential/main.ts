@@ -9,10 +9,10 @@ const SHOWN = Number(process.argv[4] ?? 10);
 
 const binary = await referenceBinary();
 const tally = { "same output": 0, "both refuse": 0, different: 0 };
-let stopped = false;
+const stop = new AbortController();
 process.once("SIGTERM", () => (stopped = true));
-process.once("SIGINT", () => (stopped = true));
-for (let seed = first; seed < first + count && !stopped; seed++) {
+process.once("SIGINT", () => stop.abort());
+for (let seed = first; seed < first + count && !stop.signal.aborted; seed++) {
   const made = generateCase(seed);
   const comparison = await compare(binary, made);
   tally[comparison.outcome]++;
