@@ -10,7 +10,7 @@ const SHOWN = Number(process.argv[4] ?? 10);
 const binary = await referenceBinary();
 const tally = { "same output": 0, "both refuse": 0, different: 0 };
 const stop = new AbortController();
-process.once("SIGTERM", () => (stopped = true));
+process.once("SIGTERM", () => stop.abort());
 process.once("SIGINT", () => stop.abort());
 for (let seed = first; seed < first + count && !stop.signal.aborted; seed++) {
   const made = generateCase(seed);
