@@ -42,7 +42,8 @@ export async function writeWhole(
     const writing = writeSynced(from, bytes, mode, exact);
     try {
       return await folders.making(folder, async (there) => {
-        onReady?.(await writing);
+        const stats = await writing; // before the call, which may not be made
+        onReady?.(stats);
         if (how === "replace") {
           await rename(from, there.at(name)); // takes the place of a link, and follows none
           await there.sync();
