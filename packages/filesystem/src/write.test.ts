@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { folders, type Folders } from "./folders.ts";
@@ -6,7 +6,7 @@ import { place } from "./testing/place.ts";
 import { writeWhole } from "./write.ts";
 
 describe("a file is whole from the moment it stands in its place", () => {
-  const size = 1024 * 1024;
+  const size = 16 * 1024 * 1024;
 
   it.each([
     ["create", undefined],
@@ -15,6 +15,10 @@ describe("a file is whole from the moment it stands in its place", () => {
     ["replace", () => {}],
   ] as const)("%s, told when it is ready: %o", async (how, onReady) => {
     using at = place();
+    // The folders are there: opening one is over long before so much is written.
+    at.write("a/other", "");
+    at.write(".trueup/tmp/x", "");
+    rmSync(join(at.root, ".trueup/tmp/x"));
     const below = folders({ root: at.root });
     const tmp = join(at.root, ".trueup/tmp");
     const sizes: number[][] = [];
