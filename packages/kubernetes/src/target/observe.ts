@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   parseKey,
   toTrueUpError,
@@ -107,12 +108,18 @@ async function observeGroup(
   }
 }
 
-/** For a plan, an apply or a delete: the kind, or why it cannot be written. */
+/** A definition is established before it is discovered: by some milliseconds, or seconds where the server is busy. */
+const DISCOVERED_WITHIN_MS = 5_000;
+
+/** For a plan, an apply or a delete: the kind, or why it cannot be written. Waits for one whose definition was just applied. */
 export async function needResource(system: System, item: Item, signal: AbortSignal | undefined): Promise<Resource> {
   checkAllowed(system, item.key);
   const apiVersion = apiVersionOfItem(item);
-  const resource = await resourceOf(system, item.key, apiVersion, signal, item.declared !== undefined);
-  if (resource !== undefined) return resource;
+  for (const from = performance.now(); performance.now() - from < DISCOVERED_WITHIN_MS;) {
+    const resource = await resourceOf(system, item.key, apiVersion, signal, item.declared !== undefined);
+    if (resource !== undefined) return resource;
+    await sleep(100, undefined, signal === undefined ? {} : { signal });
+  }
   const { kind } = parseKey(item.key);
   throw new TrueUpError("NOT_FOUND", `the server does not serve ${apiVersion} ${kind}`, {
     key: item.key,
