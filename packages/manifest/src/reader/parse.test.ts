@@ -43,13 +43,28 @@ describe("lines that begin further left than YAML 1.2 wants them", () => {
     ]);
   });
 
-  it.each(["a: \t{}\n", "- [\t1]\n", "x:\na: \t{}\n", "a: [1,\n b, \tc]\n"])(
-    "%j has a tab that js-yaml does not take",
-    (text) => {
-      const [message] = parse(text).errors.map((error) => error.message);
-      expect(message ?? "").toMatch(/^(f:[12]: a tab before or in \[\] or \{\}; use a space)?$/);
-    },
-  );
+  it.each([
+    ["a: \t{}\n", 1],
+    ["- [\t1]\n", 1],
+    ["x:\na: \t{}\n", 2],
+    ["x: [\n1\n]\na: \t{}\n", 4],
+  ])("%j has a tab that js-yaml does not take", (text, line) => {
+    expect(parse(text).errors.map(({ message }) => message)).toEqual([
+      `f:${line}: a tab before or in [] or {}; use a space`,
+    ]);
+  });
+
+  it("a tab where js-yaml takes it is read", () => {
+    expect(valueOf("a: [1,\n b, \tc]\n")).toEqual({ a: [1, "b", "c"] });
+    expect(valueOf("a: 'x\n\tw'\n")).toEqual({ a: "x w" });
+  });
+
+  it.each([
+    ["a: [\n1\n]\nb: c: d\n", 4, "bad indentation of a mapping entry"],
+    ["a: 'x\nw'\nb:\n\t- c\n", 4, "tab characters must not be used in indentation"],
+  ])("%j: another error is told where it is", (text, line, reason) => {
+    expect(parse(text).errors.map(({ message }) => message)).toEqual([`f:${line}: ${reason}`]);
+  });
 
   it("a line that stands by itself is not moved below the one before it", () => {
     expect(parse("a:\nb: \t{}\n").errors.map(({ message }) => message)).toEqual([

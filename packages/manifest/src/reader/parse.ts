@@ -1,5 +1,6 @@
 import { parseEvents, YAMLException, type Event } from "js-yaml";
 import { Problem } from "./problem.ts";
+import { lineAt } from "./text.ts";
 
 /** What a text consists of, and the text that the events' offsets refer to. */
 export interface Parsed {
@@ -29,13 +30,25 @@ export function parse(source: string, depth: number): Parsed {
     } catch (error) {
       if (!(error instanceof YAMLException)) throw error;
       const offset = error.mark?.position ?? 0;
-      first ??= problemOf(error.reason, text, offset, depth);
+      const problem = problemOf(error.reason, text, offset, depth);
+      first ??= problem;
       const line = text.lastIndexOf("\n", offset - 1) + 1;
       const movable = error.reason === INDENTATION && text.slice(line, offset).trim() === "";
-      if (!movable || parsed > MAX_REPARSED) throw first;
+      if (!movable) throw UNCLOSED.test(error.reason) ? first : inSource(problem, text, source);
+      if (parsed > MAX_REPARSED) throw first;
       text = text.slice(0, line) + PADDING + text.slice(line);
     }
   }
+}
+
+/** What was moved was the rest of something that never ends: the line that was moved first says where. */
+const UNCLOSED = /flow collection|quoted scalar/;
+
+/** The same problem at the same line of the text without padding. */
+function inSource({ code, reason, offset }: Problem, text: string, source: string): Problem {
+  let start = 0;
+  for (let line = lineAt(text, offset); line > 1; line--) start = source.indexOf("\n", start) + 1;
+  return new Problem(code, reason, text === source ? offset : start);
 }
 
 export const tooDeep = (limit: number): string => `nested deeper than ${limit} levels`;
