@@ -9,3 +9,5 @@ export type { VersionRange } from "./version-tags.ts";
 export { workingTree } from "./working-tree.ts";
 export type { WorkingTreeOptions } from "./working-tree.ts";
 export type { VerifyOptions } from "./verify.ts";
+export { pgpSigner } from "./pgp-signer.ts";
+export type { PgpSignerOptions } from "./pgp-signer.ts";

@@ -174,8 +174,8 @@ describe("a verifier", () => {
   };
   const signed = (by: Signer): Buffer => commitData(content, by.sign(commitData(content)));
 
-  it("says who signed a commit", () => {
-    expect(verifier().commit("id", signed(ann))).toEqual({
+  it("says who signed a commit", async () => {
+    expect(await verifier().commit("id", signed(ann))).toEqual({
       by: "ssh",
       signer: "ann@example.com",
       object: "commit",
@@ -184,20 +184,18 @@ describe("a verifier", () => {
     expect(sshFingerprint(ann.blob)).toMatch(/^SHA256:[A-Za-z0-9+/]{43}$/);
   });
 
-  it("refuses what is not signed, signed by others, or changed", () => {
-    const refuses = (data: Buffer, message: string | RegExp): void => {
-      expect(() => verifier().commit("id", data)).toThrow(
-        expect.objectContaining({ code: "UNVERIFIED", retryable: false }),
-      );
-      expect(() => verifier().commit("id", data)).toThrow(message);
+  it("refuses what is not signed, signed by others, or changed", async () => {
+    const refuses = async (data: Buffer, message: string | RegExp): Promise<void> => {
+      await expect(verifier().commit("id", data)).rejects.toMatchObject({ code: "UNVERIFIED", retryable: false });
+      await expect(verifier().commit("id", data)).rejects.toThrow(message);
     };
-    refuses(commitData(content), "commit id: is not signed");
-    refuses(signed(eve), `commit id: ${sshFingerprint(eve.blob)} is not an allowed signer`);
-    refuses(
+    await refuses(commitData(content), "commit id: is not signed");
+    await refuses(signed(eve), `commit id: ${sshFingerprint(eve.blob)} is not an allowed signer`);
+    await refuses(
       Buffer.from(signed(ann).toString().replace("the change", "the Change")),
       /^commit id: its signature by SHA256:\S+ is wrong$/,
     );
-    refuses(
+    await refuses(
       Buffer.from(
         signed(ann)
           .toString()
@@ -205,13 +203,17 @@ describe("a verifier", () => {
       ),
       "is wrong",
     );
-    refuses(
+    await refuses(
       commitData(content, "-----BEGIN PGP SIGNATURE-----\nx\n-----END PGP SIGNATURE-----"),
-      "is signed, but not with an SSH key",
+      "commit id: is signed with a PGP key, and none is allowed",
     );
-    refuses(
+    await refuses(
       commitData(content, "-----BEGIN SSH SIGNATURE-----\nx\n-----END SSH SIGNATURE-----"),
       "its signature is damaged",
+    );
+    await refuses(
+      commitData(content, "-----BEGIN SIGNED MESSAGE-----\nx\n-----END SIGNED MESSAGE-----"),
+      "commit id: is signed, but neither with an SSH nor with a PGP key",
     );
   });
 
@@ -227,23 +229,27 @@ describe("a verifier", () => {
     });
   });
 
-  it("a tag's signature counts for its name and commit only", () => {
+  it("a tag's signature counts for its name and commit only", async () => {
     const tag = { object: "c".repeat(40), tag: "v1", tagger: person, message: "first" };
     const data = tagData(tag, ann.sign(tagData(tag)));
     const { tag: verify } = verifier({ mode: "tag" });
-    expect(verify("id", data, "v1", tag.object)).toMatchObject({ signer: "ann@example.com", object: "tag" });
-    expect(() => verify("id", data, "v2", tag.object)).toThrow(`tag v2: its signature is for tag v1 of ${tag.object}`);
-    expect(() => verify("id", data, "v1", "d".repeat(40))).toThrow("its signature is for tag v1");
-    expect(() => verify("id", tagData(tag), "v1", tag.object)).toThrow("tag v1: is not signed");
+    expect(await verify("id", data, "v1", tag.object)).toMatchObject({ signer: "ann@example.com", object: "tag" });
+    await expect(verify("id", data, "v2", tag.object)).rejects.toThrow(
+      `tag v2: its signature is for tag v1 of ${tag.object}`,
+    );
+    await expect(verify("id", data, "v1", "d".repeat(40))).rejects.toThrow("its signature is for tag v1");
+    await expect(verify("id", tagData(tag), "v1", tag.object)).rejects.toThrow("tag v1: is not signed");
     const old = createVerifier({
       mode: "tag",
       allowedSigners: allowedSigners.replace(" ", ' valid-before="20200101Z" '),
     });
-    expect(() => old.tag("id", data, "v1", tag.object)).toThrow("is not an allowed signer");
+    await expect(old.tag("id", data, "v1", tag.object)).rejects.toThrow("is not an allowed signer");
   });
 
   it("refuses options by which nothing could be verified", () => {
     expect(() => createVerifier({ allowedSigners: "# nobody\n" })).toThrow("verify.allowedSigners names nobody");
+    expect(() => createVerifier({})).toThrow("verify needs allowedSigners or pgpKeys");
+    expect(() => createVerifier({ pgpKeys: "" })).toThrow("verify.pgpKeys holds no armored public key");
     expect(() => verifier({ mode: "head" as never })).toThrow("verify.mode must be commit, tag or both, not head");
   });
 });

@@ -1,12 +1,15 @@
 import { TrueUpError, type Verification } from "@trueup/spec";
-import { findSigner, parseAllowedSigners, type AllowedSigner } from "./allowed-signers.ts";
+import { findSigner, parseAllowedSigners } from "./allowed-signers.ts";
 import { parseCommit, parseTag, taggerTime } from "./object.ts";
+import { pgpVerifier, publicKeyBlocks, type PgpVerifier } from "./pgp-signature.ts";
 import type { ListedRef } from "./ref.ts";
 import { parseSshSignature, sshFingerprint, verifySshSignature } from "./ssh-signature.ts";
 
 export interface VerifyOptions {
-  /** An allowed signers file's text (ssh-keygen(1)): who may sign, with which key. */
-  readonly allowedSigners: string;
+  /** An allowed signers file's text (ssh-keygen(1)): who may sign, with which SSH key. */
+  readonly allowedSigners?: string;
+  /** Armored public keys of who may sign with PGP, one block after the other. Needs the package `openpgp`. */
+  readonly pgpKeys?: string;
   /** What must be signed: the commit, the annotated tag that was followed to it, or both. Default `commit`. */
   readonly mode?: "commit" | "tag" | "both";
 }
@@ -14,34 +17,76 @@ export interface VerifyOptions {
 export interface Verifier {
   readonly mode: "commit" | "tag" | "both";
   /** Throws `UNVERIFIED`. */
-  commit(id: string, data: Buffer): Verification;
+  commit(id: string, data: Buffer): Promise<Verification>;
   /** `name` is the tag that was followed, `commit` what it led to. Throws `UNVERIFIED`. */
-  tag(id: string, data: Buffer, name: string, commit: string): Verification;
+  tag(id: string, data: Buffer, name: string, commit: string): Promise<Verification>;
 }
 
 const NAMESPACE = "git";
 const TAGS = "refs/tags/";
 const BEGIN_SSH = "-----BEGIN SSH SIGNATURE-----";
+const BEGIN_PGP = "-----BEGIN PGP SIGNATURE-----";
 
-/** Throws `INVALID` for a file of signers that is none, or empty: then nothing could ever be verified. */
+/** What is to be verified. */
+interface Signed {
+  /** For messages. */
+  readonly what: string;
+  readonly object: "commit" | "tag";
+  readonly payload: Uint8Array;
+  readonly armored: string | undefined;
+  /** When the object says it was made; milliseconds since the epoch. */
+  readonly time: number;
+}
+
+/** Throws `INVALID` for signers that are none: then nothing could ever be verified. */
 export function createVerifier(options: VerifyOptions): Verifier {
-  const signers = parseAllowedSigners(options.allowedSigners);
-  if (signers.length === 0) throw new TrueUpError("INVALID", "verify.allowedSigners names nobody");
+  const { allowedSigners, pgpKeys } = options;
+  if (allowedSigners === undefined && pgpKeys === undefined)
+    throw new TrueUpError("INVALID", "verify needs allowedSigners or pgpKeys");
+  const signers = allowedSigners === undefined ? undefined : parseAllowedSigners(allowedSigners);
+  if (signers?.length === 0) throw new TrueUpError("INVALID", "verify.allowedSigners names nobody");
+  const blocks = pgpKeys === undefined ? undefined : publicKeyBlocks(pgpKeys);
+  let pgp: Promise<PgpVerifier> | undefined;
   const mode = options.mode ?? "commit";
   if (mode !== "commit" && mode !== "tag" && mode !== "both") {
     throw new TrueUpError("INVALID", `verify.mode must be commit, tag or both, not ${String(mode)}`);
   }
+
+  async function check({ what, object, payload, armored, time }: Signed): Promise<Verification> {
+    const unverified = (why: string): TrueUpError => new TrueUpError("UNVERIFIED", `${what}: ${why}`);
+    // Whatever the signature is, keys that are none are told of at once.
+    const keys = blocks && (await (pgp ??= pgpVerifier(blocks)));
+    if (armored === undefined) throw unverified("is not signed");
+    if (armored.startsWith(BEGIN_PGP)) {
+      if (keys === undefined) throw unverified("is signed with a PGP key, and none is allowed");
+      const verdict = await keys.verify(armored, payload);
+      if ("refused" in verdict) throw unverified(verdict.refused);
+      return { by: "pgp", object, ...verdict };
+    }
+    if (!armored.startsWith(BEGIN_SSH)) throw unverified("is signed, but neither with an SSH nor with a PGP key");
+    if (signers === undefined) throw unverified("is signed with an SSH key, and none is allowed");
+    const signature = parseSshSignature(armored);
+    if (signature === undefined) throw unverified("its signature is damaged");
+    const fingerprint = sshFingerprint(signature.publicKey);
+    if (!verifySshSignature(signature, payload, NAMESPACE)) {
+      throw unverified(`its signature by ${fingerprint} is wrong`);
+    }
+    const signer = findSigner(signers, signature.publicKey, NAMESPACE, time);
+    if (signer === undefined) throw unverified(`${fingerprint} is not an allowed signer`);
+    return { by: "ssh", signer: signer.principals, object, fingerprint };
+  }
+
   return {
     mode,
-    commit(id, data) {
+    async commit(id, data) {
       const { payload, signature } = splitCommit(data);
-      return check(signers, `commit ${id}`, "commit", payload, signature, parseCommit(id, data).time);
+      const { time } = parseCommit(id, data);
+      return await check({ what: `commit ${id}`, object: "commit", payload, armored: signature, time });
     },
-    tag(id, data, name, commit) {
-      const at = data.indexOf(`\n${BEGIN_SSH}`);
-      const payload = at === -1 ? data : data.subarray(0, at + 1);
-      const signature = at === -1 ? undefined : data.toString("latin1", at + 1);
-      const verified = check(signers, `tag ${name}`, "tag", payload, signature, taggerTime(data));
+    async tag(id, data, name, commit) {
+      const { payload, signature } = splitTag(data);
+      const time = taggerTime(data);
+      const verified = await check({ what: `tag ${name}`, object: "tag", payload, armored: signature, time });
       // A signed tag may not be shown under another's name, nor for another commit.
       const tag = parseTag(id, payload);
       if (tag.tag !== name || tag.object !== commit) {
@@ -52,26 +97,12 @@ export function createVerifier(options: VerifyOptions): Verifier {
   };
 }
 
-function check(
-  signers: readonly AllowedSigner[],
-  what: string,
-  object: "commit" | "tag",
-  payload: Uint8Array,
-  armored: string | undefined,
-  time: number,
-): Verification {
-  if (armored === undefined) throw new TrueUpError("UNVERIFIED", `${what}: is not signed`);
-  if (!armored.startsWith(BEGIN_SSH))
-    throw new TrueUpError("UNVERIFIED", `${what}: is signed, but not with an SSH key`);
-  const signature = parseSshSignature(armored);
-  if (signature === undefined) throw new TrueUpError("UNVERIFIED", `${what}: its signature is damaged`);
-  const fingerprint = sshFingerprint(signature.publicKey);
-  if (!verifySshSignature(signature, payload, NAMESPACE)) {
-    throw new TrueUpError("UNVERIFIED", `${what}: its signature by ${fingerprint} is wrong`);
-  }
-  const signer = findSigner(signers, signature.publicKey, NAMESPACE, time);
-  if (signer === undefined) throw new TrueUpError("UNVERIFIED", `${what}: ${fingerprint} is not an allowed signer`);
-  return { by: "ssh", signer: signer.principals, object, fingerprint };
+/** A tag's signature stands at the end of its message. */
+function splitTag(data: Buffer): { payload: Buffer; signature?: string } {
+  const starts = [BEGIN_SSH, BEGIN_PGP].map((begin) => data.indexOf(`\n${begin}`)).filter((at) => at !== -1);
+  if (starts.length === 0) return { payload: data };
+  const at = Math.min(...starts) + 1;
+  return { payload: data.subarray(0, at), signature: data.toString("latin1", at) };
 }
 
 /** The signature, and the commit's bytes without it, exactly: a decoded and encoded text could be another one. */
@@ -109,7 +140,7 @@ export async function verifyRevision(
   commit: string,
   ref: string | undefined,
 ): Promise<Verification> {
-  const verified = verifier.mode === "tag" ? undefined : verifier.commit(commit, await from.read(commit));
+  const verified = verifier.mode === "tag" ? undefined : await verifier.commit(commit, await from.read(commit));
   if (verifier.mode === "commit" && verified !== undefined) return verified;
   if (ref?.startsWith(TAGS) !== true)
     throw new TrueUpError("UNVERIFIED", `${ref ?? commit} is no tag, and a signed tag is asked for`);
@@ -117,5 +148,5 @@ export async function verifyRevision(
   const tag = (await from.list(ref)).find((listed) => listed.name === ref);
   if (tag?.peeled === undefined)
     throw new TrueUpError("UNVERIFIED", `tag ${name}: is not annotated, and so not signed`);
-  return verifier.tag(tag.oid, await from.read(tag.oid), name, commit);
+  return await verifier.tag(tag.oid, await from.read(tag.oid), name, commit);
 }
