@@ -3,6 +3,7 @@ import {
   toTrueUpError,
   type Application,
   type ApplicationState,
+  type Comparison,
   type HistoryEntry,
   type HistoryQuery,
   type Key,
@@ -15,6 +16,7 @@ import {
 import { afterRun } from "./after-run.ts";
 import { sleep } from "./call.ts";
 import { checkApplication, checkDependencies, type Names } from "./check-application.ts";
+import { compareApplications, type ComparedApplication, type CompareOptions } from "./compare-applications.ts";
 import { createEngine, createParts, STOPPED, type EngineOptions } from "./engine.ts";
 import type { ControllerEvent } from "./events.ts";
 import { observedHealth } from "./health.ts";
@@ -52,6 +54,15 @@ export interface Controller<S extends string = string, R extends string = string
   stop(): Promise<void>;
   /** What a run would do now. Writes nothing. Throws what stands in the way of a plan. */
   plan(application: string, options?: { readonly signal?: AbortSignal }): Promise<Plan>;
+  /**
+   * Two applications, or one at two revisions, rendered side by side: what only one has, what differs and where it comes
+   * from. Reads no target, writes nothing. Throws what stands in the way of a render.
+   */
+  compare(
+    a: string | ComparedApplication,
+    b: string | ComparedApplication,
+    options?: CompareOptions,
+  ): Promise<Comparison>;
   /** One run now, with what the source is at. Does not throw for what the run met: the result says it. */
   sync(application: string, options?: { readonly signal?: AbortSignal }): Promise<RunResult>;
   /** Lets a plan with this digest be applied, until `expiresAt` (milliseconds since the epoch). */
@@ -333,6 +344,14 @@ export function createController<S extends string, R extends string = never, T e
           resolved.opened.release();
         }
       });
+    },
+    async compare(a, b, options = {}) {
+      const sideOf = (side: string | ComparedApplication) => {
+        const { application, revision }: ComparedApplication = typeof side === "string" ? { application: side } : side;
+        return { application: runtimeOf(application).application, revision };
+      };
+      const sides = [sideOf(a), sideOf(b)] as const;
+      return await compareApplications(await engineOf(), sides, options);
     },
     async sync(name, { signal = stopping.signal } = {}) {
       return await runNow(runtimeOf(name), "manual", AbortSignal.any([signal, stopping.signal]));

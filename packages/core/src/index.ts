@@ -1,5 +1,8 @@
 export { apply } from "./apply.ts";
 export type { ApplyOptions, ObjectResult } from "./apply.ts";
+export { compare } from "./compare-applications.ts";
+export type { ComparedApplication, ComparedDirectory, CompareOptions } from "./compare-applications.ts";
+export type { Expected } from "./compare-objects.ts";
 export { createController } from "./controller.ts";
 export type { Controller, ControllerOptions, Said } from "./controller.ts";
 export type { EngineOptions } from "./engine.ts";

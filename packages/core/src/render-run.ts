@@ -1,5 +1,5 @@
-import { TrueUpError } from "@trueup/spec";
-import { render, type RenderedApplication } from "./render.ts";
+import { TrueUpError, type Application, type Tree } from "@trueup/spec";
+import { render, type RenderedApplication, type RenderOptions } from "./render.ts";
 import { specificationOf, type Resolved } from "./resolve.ts";
 import type { Engine, Runtime } from "./runtime.ts";
 
@@ -17,22 +17,7 @@ export async function renderRun(
   const readable = (kept?.snapshot ?? snapshot) === snapshot;
   if (!resolved.sameInputs || kept === undefined || !readable) {
     const specification = specificationOf(runtime);
-    const of = await render({
-      application,
-      tree: snapshot.tree,
-      renderers: engine.renderers,
-      targets: engine.targets,
-      validate: engine.validate,
-      surroundings: {
-        source: async (name) => await otherTree(engine, name),
-        capabilities: async (name) => await capabilitiesOf(engine, name),
-        lookup: async (key) => (await engine.lookup(application, key))?.manifest,
-        clock: engine.now,
-        cache: engine.cache,
-        secret: engine.keyed.random,
-      },
-      signal,
-    });
+    const of = await render({ ...renderOptions(engine, application, snapshot.tree), signal });
     const folders = [...of.objects.values()].some(({ content }) => content !== undefined);
     kept = { of, specification, ...(folders && { snapshot }) };
     runtime.rendered = kept;
@@ -44,6 +29,25 @@ export async function renderRun(
     throw new TrueUpError("BLOCKED", message, { origin: { file: application.path ?? "" } });
   }
   return of;
+}
+
+/** A render as the controller does it. */
+export function renderOptions(engine: Engine, application: Application, tree: Tree): RenderOptions {
+  return {
+    application,
+    tree,
+    renderers: engine.renderers,
+    targets: engine.targets,
+    validate: engine.validate,
+    surroundings: {
+      source: async (name) => await otherTree(engine, name),
+      capabilities: async (name) => await capabilitiesOf(engine, name),
+      lookup: async (key) => (await engine.lookup(application, key))?.manifest,
+      clock: engine.now,
+      cache: engine.cache,
+      secret: engine.keyed.random,
+    },
+  };
 }
 
 async function otherTree(engine: Engine, name: string) {

@@ -20,6 +20,8 @@ export { selects } from "./select.ts";
 export { sensitivePointers } from "./sensitive.ts";
 export { threeWay } from "./three-way.ts";
 export type { Merged, ThreeWay } from "./three-way.ts";
+export { formatComparisonMarkdown } from "./format/comparison-markdown.ts";
+export { formatComparison } from "./format/comparison-text.ts";
 export { formatPlanMarkdown } from "./format/markdown.ts";
 export type { MarkdownOptions } from "./format/markdown.ts";
 export { formatPlan } from "./format/text.ts";

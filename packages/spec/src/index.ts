@@ -1,5 +1,6 @@
 export * from "./annotations.ts";
 export type * from "./application.ts";
+export type * from "./comparison.ts";
 export { isTrueUpError, toTrueUpError, TrueUpError } from "./errors.ts";
 export type { ErrorCode, TrueUpErrorOptions } from "./errors.ts";
 export { foldWrites, keyConflict } from "./fold-writes.ts";

@@ -24,7 +24,8 @@ export function formatPlanMarkdown(plan: Plan, { limit = 65_536 }: MarkdownOptio
   room -= findings.length;
   const brief = plan.changes.map(briefLine);
   const full = plan.changes.map((change, i) => fullBlock(change, key) ?? brief[i] ?? "");
-  const shown = choose(plan.changes, brief, full, room);
+  const first = (at: number): number => rank(plan.changes[at]);
+  const shown = choose({ what: "changes", brief, full, room, rank: first });
   return `${head}${findings}${shown}${tail}`;
 }
 
@@ -32,11 +33,21 @@ const rank = (change: Change | undefined): number =>
   change?.action === "delete" || change?.action === "replace" ? 0 : 1;
 
 /** For what `choose` says about what it left out. */
-const NOTE_ROOM = 200;
+export const NOTE_ROOM = 200;
 
-function choose(changes: readonly Change[], brief: readonly string[], full: readonly string[], room: number): string {
-  // Briefly all, those that destroy first; then in full as many as there is room for.
-  const order = [...changes.keys()].toSorted((a, b) => rank(changes[a]) - rank(changes[b]));
+export interface Choice {
+  /** `changes`, `objects`. */
+  readonly what: string;
+  readonly brief: readonly string[];
+  readonly full: readonly string[];
+  readonly room: number;
+  /** What has the lowest is the last to go. Default: all alike. */
+  readonly rank?: (at: number) => number;
+}
+
+export function choose({ what, brief, full, room, rank = () => 0 }: Choice): string {
+  // Briefly all, those that matter most first; then in full as many as there is room for.
+  const order = [...brief.keys()].toSorted((a, b) => rank(a) - rank(b));
   const shown = new Map<number, string>();
   for (const i of order) {
     const text = brief[i] ?? "";
@@ -54,13 +65,13 @@ function choose(changes: readonly Change[], brief: readonly string[], full: read
       shown.set(i, text);
     }
   }
-  const missing = changes.length - shown.size;
+  const missing = brief.length - shown.size;
   const note = [
     ...(short > 0 ? [`${short} shown without fields`] : []),
     ...(missing > 0 ? [`${missing} not shown`] : []),
   ].join(", ");
-  const text = [...changes.keys()].map((i) => shown.get(i) ?? "").join("");
-  return note === "" ? text : `${text}\n**Too long for one comment: of ${changes.length} changes ${note}.**\n`;
+  const text = [...brief.keys()].map((i) => shown.get(i) ?? "").join("");
+  return note === "" ? text : `${text}\n**Too long for one comment: of ${brief.length} ${what} ${note}.**\n`;
 }
 
 function header({ application, revision, digest, changes, unchanged }: Plan): string {
@@ -88,14 +99,14 @@ function fullBlock(change: Change, key: Uint8Array): string | undefined {
 }
 
 /** A line as a unified diff has it; `!` is shown as changed. */
-function diffLines(line: Line): string[] {
+export function diffLines(line: Line): string[] {
   const indent = "  ".repeat(line.depth);
   if ("before" in line) return [`- ${indent}${line.text}${line.before}`, `+ ${indent}${line.text}${line.after}`];
   if (line.sign === "…") return [`  ${indent}… ${line.text}`];
   return [`${line.sign === "~" ? "!" : line.sign} ${indent}${line.text}`];
 }
 
-function findingsBlock(findings: readonly Finding[], room: number): string {
+export function findingsBlock(findings: readonly Finding[], room: number): string {
   if (findings.length === 0) return "";
   const errorsFirst = findings.toSorted((a, b) => a.severity.localeCompare(b.severity));
   const all = errorsFirst.map(({ severity, rule, message, origin }) =>
@@ -113,13 +124,13 @@ function findingsBlock(findings: readonly Finding[], room: number): string {
 }
 
 /** A fence longer than any run of backticks within: nothing in it ends it. */
-function fence(language: string, lines: readonly string[]): string {
+export function fence(language: string, lines: readonly string[]): string {
   const ticks = "`".repeat(Math.max(3, longestTicks(lines.join("\n")) + 1));
   return `${ticks}${language}\n${lines.join("\n")}\n${ticks}`;
 }
 
 /** A code span; its content is neither Markdown nor a mention. */
-function code(text: string): string {
+export function code(text: string): string {
   const content = label(text, 300);
   const ticks = "`".repeat(longestTicks(content) + 1);
   const pad = /^[` ]|[` ]$/.test(content) ? " " : "";
@@ -130,7 +141,7 @@ function longestTicks(text: string): number {
   return text.split(/[^`]+/).reduce((longest, run) => Math.max(longest, run.length), 0);
 }
 
-function html(text: string): string {
+export function html(text: string): string {
   const content = text
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")

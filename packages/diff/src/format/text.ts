@@ -10,17 +10,18 @@ export interface FormatOptions {
   readonly color?: boolean;
 }
 
-type Style = Parameters<typeof styleText>[0];
-type Paint = (style: Style, text: string) => string;
+export type Style = Parameters<typeof styleText>[0];
+export type Paint = (style: Style, text: string) => string;
+
+export const painter = (color: boolean): Paint =>
+  color ? (style, text) => styleText(style, text, { validateStream: false }) : (_style, text) => text;
 
 /**
  * A plan for a terminal or a log: each change with its origin, its reason and its fields, old → new, among unchanged
  * neighbours. Control characters from elsewhere are spelled out; secrets are redacted whoever made the plan.
  */
 export function formatPlan(plan: Plan, { color = false }: FormatOptions = {}): string {
-  const paint: Paint = color
-    ? (style, text) => styleText(style, text, { validateStream: false })
-    : (_style, text) => text;
+  const paint = painter(color);
   const key = randomBytes(32);
   const blocks = [
     header(plan, paint),
@@ -56,7 +57,7 @@ function changeText(change: Change, key: Uint8Array, paint: Paint): string {
   return [origin === undefined ? title : `${title}  ${paint("dim", origin)}`, ...reason, ...body].join("\n");
 }
 
-function lineText(line: Line, paint: Paint): string {
+export function lineText(line: Line, paint: Paint): string {
   const indent = "  ".repeat(line.depth);
   if ("before" in line) {
     const { text, before, after } = line;
@@ -79,7 +80,7 @@ function lineText(line: Line, paint: Paint): string {
   }
 }
 
-function findingText({ severity, rule, message, origin }: Finding, paint: Paint): string {
+export function findingText({ severity, rule, message, origin }: Finding, paint: Paint): string {
   const parts = [paint(severity === "error" ? "red" : "yellow", severity)];
   if (rule !== undefined) parts.push(label(rule));
   if (origin !== undefined) parts.push(paint("dim", label(formatOrigin(origin), 300)));
