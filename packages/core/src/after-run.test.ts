@@ -4,7 +4,7 @@ import { afterRun, type AfterRunOptions } from "./after-run.ts";
 
 const application: Application = { name: "app", source: "s", target: "t" };
 const after = (result: AfterRunOptions["result"], more: Partial<AfterRunOptions> = {}) =>
-  afterRun({ application, result, failures: 0, watched: true, leaseMs: 10_000, jitter: 0.5, ...more });
+  afterRun({ application, result, failures: 0, watched: true, leaseMs: 10_000, now: 1_000, jitter: 0.5, ...more });
 const ok = { outcome: "succeeded", changes: [] } as const;
 const failed = (retryable = true, retryAfterMs?: number) => ({
   outcome: "failed" as const,
@@ -16,6 +16,25 @@ describe("after a run", () => {
   it("nothing is wanted where every target is watched", () => {
     expect(after(ok)).toBeUndefined();
     expect(after({ outcome: "settled", changes: [] })).toBeUndefined();
+  });
+
+  it("what is closed until a moment is tried at that moment, and not before, watched or not", () => {
+    const blocked = { status: "blocked", by: "window", reason: "closed", until: 61_000 } as const;
+    for (const watched of [true, false]) {
+      expect(after({ outcome: "blocked", changes: [], blocked }, { watched, jitter: 1 })).toEqual({
+        trigger: "window",
+        delayMs: 60_000,
+      });
+    }
+    expect(after({ outcome: "blocked", changes: [], blocked: { ...blocked, by: "limit", until: 500 } })).toEqual({
+      trigger: "limit",
+      delayMs: 0,
+    });
+  });
+
+  it("what waits for a person is not tried by itself where it is watched", () => {
+    const blocked = { status: "blocked", by: "approval", reason: "an approval is awaited" } as const;
+    expect(after({ outcome: "blocked", changes: [], blocked })).toBeUndefined();
   });
 
   it("an unwatched target is observed at the interval, a tenth sooner or later", () => {

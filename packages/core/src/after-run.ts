@@ -14,6 +14,8 @@ export interface AfterRunOptions {
   /** Every target of the application is watched. */
   readonly watched: boolean;
   readonly leaseMs: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
   /** From 0 to 1: spreads what would otherwise come all at once. */
   readonly jitter: number;
 }
@@ -23,9 +25,12 @@ export interface AfterRunOptions {
  * then at every interval: what stood in the way may have gone without a sign.
  */
 export function afterRun(options: AfterRunOptions): NextMark | undefined {
-  const { application, result, failures, watched, leaseMs, jitter } = options;
+  const { application, result, failures, watched, leaseMs, now, jitter } = options;
   if (result.outcome === "elsewhere") return { trigger: "lease", delayMs: leaseMs / 2 + (leaseMs / 2) * jitter };
   if (result.retryAfterMs !== undefined) return { trigger: "pending", delayMs: result.retryAfterMs };
+  // Not in between: what keeps it closed does not go away by being asked.
+  if (result.blocked?.until !== undefined)
+    return { trigger: result.blocked.by, delayMs: Math.max(result.blocked.until - now, 0) };
   const again: NextMark = {
     trigger: "interval",
     delayMs: (application.observeEveryMs ?? 180_000) * (0.9 + 0.2 * jitter),

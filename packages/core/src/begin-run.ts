@@ -2,12 +2,12 @@ import { randomUUID } from "node:crypto";
 import { toTrueUpError, TrueUpError, type Health, type Lease, type RowChange } from "@trueup/spec";
 import type { ApplyOptions, ObjectResult } from "./apply.ts";
 import type { ControllerEvent, StepName, Untimed } from "./events.ts";
-import type { GateOptions } from "./gate.ts";
+import type { Blocked, Gate, GateOptions } from "./gate.ts";
 import { worst } from "./health.ts";
 import { interrupted, type IntentOptions } from "./intent.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import type { Graph } from "./order.ts";
-import type { planRun } from "./plan-run.ts";
+import type { RunPlanning } from "./plan-run.ts";
 import { record, type Begun, type Ending } from "./record.ts";
 import type { RenderedApplication } from "./render.ts";
 import type { Resolved } from "./resolve.ts";
@@ -19,11 +19,11 @@ import type { VerifyOptions } from "./verify.ts";
 
 export interface RunOptions {
   readonly trigger: string;
+  /** A person asked for it: sync windows may let it through. */
+  readonly byPerson?: boolean;
   /** A stop: nothing more is started, what is in flight ends. */
   readonly signal: AbortSignal;
 }
-
-type RunPlanning = Awaited<ReturnType<typeof planRun>>;
 
 /** Whether this run has nothing to do: same inputs, the last run ended well, and every target is seen and undisturbed. */
 export function isSettled(engine: Engine, runtime: Runtime, resolved: Resolved): boolean {
@@ -51,7 +51,9 @@ export interface RunInProgress extends AsyncDisposable {
   /** Whether the lease was to be had; reads the record. */
   claim(): Promise<boolean>;
   planned(found: RunPlanning, from: RenderedApplication | undefined): void;
-  gateOptions(): Pick<GateOptions, "stopped" | "removing" | "now">;
+  gateOptions(): Pick<GateOptions, "stopped" | "removing" | "byPerson" | "findings" | "now">;
+  /** What is open takes its place among the applications that may change; where there is none, it is blocked. */
+  withinLimits(gated: Gate): Promise<Gate>;
   intentOptions(): Pick<IntentOptions, "run" | "startedAt" | "trigger" | "commit" | "identities">;
   /** On disk when it returns. */
   intend(rows: readonly RowChange[]): Promise<void>;
@@ -64,12 +66,13 @@ export interface RunInProgress extends AsyncDisposable {
   /** The ways in which a run ends. */
   settled(): RunResult;
   elsewhere(): RunResult;
-  blocked(reason: string): Promise<RunResult>;
+  blocked(by: Blocked): Promise<RunResult>;
   finished(health: Health): Promise<RunResult>;
   failed(thrown: unknown): Promise<RunResult>;
 }
 
-export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: stop }: RunOptions): RunInProgress {
+export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions): RunInProgress {
+  const { trigger, byPerson = false, signal: stop } = options;
   const application = runtime.application.name;
   const run = randomUUID();
   const startedAt = engine.now();
@@ -88,6 +91,8 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
   let through = 0;
   runtime.superseded = superseded;
   runtime.status.phase = "running";
+  delete runtime.status.blockedBy;
+  delete runtime.status.until;
 
   const emit = (event: Untimed<ControllerEvent>): void => engine.emit(event);
   emit({ type: "run-started", application, run, trigger });
@@ -155,7 +160,7 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
     const failed = runtime.status.failures + (ending.outcome === "failed" ? 1 : 0);
     runtime.status.failures = runtime.record === undefined ? failed : (runtime.record.state.failures ?? 0);
     finish(ending);
-    const { outcome, revision, changes, error } = ending;
+    const { outcome, revision, changes, error, blocked } = ending;
     const retryAfterMs = results.find((result) => result.retryAfterMs !== undefined)?.retryAfterMs;
     return {
       outcome,
@@ -163,6 +168,7 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
       ...(revision && { revision }),
       ...(planning && { plan: planning.plan }),
       ...(error && { error }),
+      ...(blocked && { blocked }),
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     };
   }
@@ -181,7 +187,7 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
 
   const about = (): Pick<
     Ending,
-    "revision" | "commit" | "verified" | "planDigest" | "approval" | "renderedDigest" | "changes"
+    "revision" | "commit" | "verified" | "planDigest" | "approval" | "findings" | "renderedDigest" | "changes"
   > => ({
     revision: resolved?.revision,
     commit: resolved?.opened.snapshot.commit,
@@ -189,6 +195,7 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
     planDigest: planning?.plan.digest,
     renderedDigest: rendered?.digest,
     approval,
+    findings: planning?.policyFindings,
     changes: results.map((result) => result.record),
   });
 
@@ -230,13 +237,24 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
       rendered = from;
       runtime.status.plan = found.plan;
       emit({ type: "run-planned", application, run, plan: found.plan });
+      const { policyFindings: findings } = found;
+      if (findings.length > 0) emit({ type: "policies-found", application, run, findings });
       for (const key of found.changes.keys()) runtime.inFlight.set(key, undefined);
     },
-    gateOptions: (): Pick<GateOptions, "stopped" | "removing" | "now"> => ({
+    gateOptions: () => ({
       stopped: engine.stopped(),
       removing: runtime.removing,
+      byPerson,
+      findings: planning?.policyFindings ?? [],
       now: engine.now(),
     }),
+    async withinLimits(gated: Gate): Promise<Gate> {
+      const held = gated.status === "open" ? await engine.limits?.take(application) : undefined;
+      if (held === undefined) return gated;
+      const { limit, reason, until } = held;
+      if (held.first) emit({ type: "limit-reached", application, limit, reason, until });
+      return { status: "blocked", by: "limit", reason, until };
+    },
     intentOptions(): Pick<IntentOptions, "run" | "startedAt" | "trigger" | "commit" | "identities"> {
       return {
         run,
@@ -324,12 +342,17 @@ export function beginRun(engine: Engine, runtime: Runtime, { trigger, signal: st
       finish({ outcome: "cancelled", changes: [] });
       return { outcome: "elsewhere", changes: [] };
     },
-    async blocked(reason: string): Promise<RunResult> {
+    async blocked(blocked: Blocked): Promise<RunResult> {
+      const { by, reason, until } = blocked;
       runtime.status.phase = "blocked";
       runtime.status.reason = reason;
-      if (planning !== undefined) emit({ type: "run-blocked", application, run, reason, plan: planning.plan });
+      runtime.status.blockedBy = by;
+      if (until !== undefined) runtime.status.until = until;
+      const when = until === undefined ? {} : { until };
+      if (planning !== undefined)
+        emit({ type: "run-blocked", application, run, by, reason, ...when, plan: planning.plan });
       const health = worst(runtime.health.unhealthy().values());
-      return await end({ ...about(), outcome: "blocked", health, error: objectError() });
+      return await end({ ...about(), outcome: "blocked", health, blocked, error: objectError() });
     },
     async finished(health: Health): Promise<RunResult> {
       const { status } = runtime;

@@ -47,6 +47,33 @@ describe("an application", () => {
     for (const path of ["..", "a/../b", "../a"]) expect(wrong({ path })).toContain("path: it leads out of the source");
   });
 
+  it("names policies that are there", () => {
+    const use = { policies: [{ policy: "tags" }, { policy: "labels" }] };
+    expect(wrong(use)).toContain("policies/0/policy: tags is not one of none; policies/1/policy: labels is not one of");
+    const known = { ...names, policies: new Set(["tags"]) };
+    expect(() => checkApplication({ ...application, ...use }, known)).toThrow(
+      "application team/shop-1.a_b: policies/1/policy: labels is not one of tags",
+    );
+    expect(() => checkApplication({ ...application, policies: [{ policy: "tags" }] }, known)).not.toThrow();
+  });
+
+  it("has windows that can be read", () => {
+    const window = { kind: "deny", schedule: "0 22 * * *", durationMs: 3_600_000 };
+    expect(wrong({ windows: [window] })).toBe("");
+    expect(wrong({ windows: [window, { ...window, timeZone: "Mars" }] })).toBe(
+      'application team/shop-1.a_b: windows/1/timeZone: "Mars" is no time zone',
+    );
+  });
+
+  it("has a limit on deletions that is a number or a percentage: what cannot be read would limit nothing", () => {
+    for (const limit of [0, 7, "0%", "12.5%", "100%"]) expect(wrong({ prune: { limit } })).toBe("");
+    for (const limit of [-1, Number.NaN, "many%", "5", "%", "1.%", "-5%"]) {
+      expect(wrong({ prune: { limit } })).toBe(
+        `application team/shop-1.a_b: prune/limit: a number from 0, or a percentage like 25%, is wanted, not ${limit}`,
+      );
+    }
+  });
+
   it("hears of everything at once", () => {
     expect(wrong({ source: "svn", path: ".." }).split("; ")).toHaveLength(2);
   });

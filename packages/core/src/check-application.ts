@@ -1,19 +1,24 @@
 import { TrueUpError, type Application } from "@trueup/spec";
 import { routesOf } from "./select.ts";
+import { checkWindows } from "./sync-windows.ts";
 
 /** The names an application may use. */
 export interface Names {
   readonly sources: ReadonlySet<string>;
   readonly renderers: ReadonlySet<string>;
   readonly targets: ReadonlySet<string>;
+  /** Default: none. */
+  readonly policies?: ReadonlySet<string>;
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** Throws `INVALID`, with all that is wrong, where the application names what is not there or says two things at once. */
 export function checkApplication(application: Application, names: Names): void {
   const wrong: string[] = [];
   const known = (field: string, name: string | undefined, set: ReadonlySet<string>): void => {
     if (name !== undefined && !set.has(name))
-      wrong.push(`${field}: ${name} is not one of ${[...set].toSorted().join(", ")}`);
+      wrong.push(`${field}: ${name} is not one of ${set.size === 0 ? "none" : [...set].toSorted().join(", ")}`);
   };
   if (!/^[A-Za-z0-9][A-Za-z0-9._/-]{0,252}$/.test(application.name)) {
     wrong.push("name: 1 to 253 letters, digits, dots, dashes, underscores and slashes are wanted");
@@ -26,6 +31,14 @@ export function checkApplication(application: Application, names: Names): void {
   for (const [index, { target }] of routesOf(application).entries()) {
     known(application.routes === undefined ? "target" : `routes/${index}/target`, target, names.targets);
   }
+  for (const [index, { policy }] of (application.policies ?? []).entries()) {
+    known(`policies/${index}/policy`, policy, names.policies ?? NONE);
+  }
+  wrong.push(...checkWindows(application.windows ?? []));
+  const { limit } = application.prune ?? {};
+  // What could not be read as a number would limit nothing.
+  if (limit !== undefined && !(typeof limit === "number" ? limit >= 0 : /^[0-9]+(?:\.[0-9]+)?%$/.test(limit)))
+    wrong.push(`prune/limit: a number from 0, or a percentage like 25%, is wanted, not ${limit}`);
   if (application.path !== undefined && application.path.split("/").includes("..")) {
     wrong.push("path: it leads out of the source");
   }

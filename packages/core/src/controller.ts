@@ -14,6 +14,7 @@ import {
   targetOf,
 } from "@trueup/spec";
 import { afterRun } from "./after-run.ts";
+import { approved, withdrawn } from "./approvals.ts";
 import { sleep } from "./call.ts";
 import { checkApplication, checkDependencies, type Names } from "./check-application.ts";
 import { compareApplications, type ComparedApplication, type CompareOptions } from "./compare-applications.ts";
@@ -65,8 +66,10 @@ export interface Controller<S extends string = string, R extends string = string
   ): Promise<Comparison>;
   /** One run now, with what the source is at. Does not throw for what the run met: the result says it. */
   sync(application: string, options?: { readonly signal?: AbortSignal }): Promise<RunResult>;
-  /** Lets a plan with this digest be applied, until `expiresAt` (milliseconds since the epoch). */
+  /** Lets a plan with this digest be applied, until `expiresAt` (milliseconds since the epoch). Those that hold stand in `status`. Throws `INVALID` where it is over already. */
   approve(application: string, digest: string, said: Said & { readonly expiresAt?: number }): Promise<void>;
+  /** Takes an approval back. Throws `NOT_FOUND` where none of this plan holds. */
+  withdraw(application: string, digest: string, said: Said): Promise<void>;
   suspend(application: string, said: Said): Promise<void>;
   /** Ends a suspension, and lets go of a pinned revision. */
   resume(application: string): Promise<void>;
@@ -80,6 +83,8 @@ export interface Controller<S extends string = string, R extends string = string
   refresh(source?: S): Promise<void>;
   /** Stops all writes of all controllers on this store, over restarts, until it is called with `undefined`. */
   stopWrites(reason: string | undefined): Promise<void>;
+  /** Forgets which applications changed and failed, so that those that `limits` hold go on. */
+  releaseLimits(said: Said): Promise<void>;
   /** Throws `NOT_FOUND`. */
   status(application: string): ApplicationStatus;
   applications(): readonly Application[];
@@ -97,6 +102,7 @@ export function createController<S extends string, R extends string = never, T e
     sources: new Set(Object.keys(options.sources)),
     renderers: new Set(Object.keys(options.renderers ?? {})),
     targets: new Set(Object.keys(options.targets)),
+    policies: new Set(Object.keys(options.policies ?? {})),
   };
   const runtimes = new Map<string, Runtime>();
   const owners = new Map<Key, Runtime>();
@@ -166,9 +172,16 @@ export function createController<S extends string, R extends string = never, T e
   }
 
   /** One run, and what follows from it. */
-  async function runNow(runtime: Runtime, trigger: string, signal: AbortSignal): Promise<RunResult> {
+  async function runNow(
+    runtime: Runtime,
+    trigger: string,
+    signal: AbortSignal,
+    { byPerson = false }: { readonly byPerson?: boolean } = {},
+  ): Promise<RunResult> {
     const engine = await engineOf();
     return await runtime.mutex.run(async () => {
+      const held = heldStill(engine, runtime, trigger);
+      if (held !== undefined) return held;
       const suspended = runtime.application.suspended === true || runtime.record?.state.suspended !== undefined;
       const reason = suspended ? "suspended" : runtime.removing ? undefined : waitsFor(runtime);
       if (reason !== undefined) {
@@ -180,7 +193,8 @@ export function createController<S extends string, R extends string = never, T e
           error: new TrueUpError("BLOCKED", `application ${runtime.application.name}: ${reason}`),
         };
       }
-      const result = await run(engine, runtime, { trigger, signal });
+      const result = await run(engine, runtime, { trigger, byPerson, signal });
+      await countForLimits(engine, runtime, result);
       if (started === undefined) runtime.inFlight.clear();
       else started.live.settle(runtime);
       follow(engine, runtime, result);
@@ -188,12 +202,49 @@ export function createController<S extends string, R extends string = never, T e
     });
   }
 
+  /** Woken as a place came free, and another application has it already: what it would do was planned, and is not planned anew. */
+  function heldStill({ limits, now }: Engine, runtime: Runtime, trigger: string): RunResult | undefined {
+    const { application, status } = runtime;
+    const held = trigger === "limit" && status.blockedBy === "limit" ? limits?.held(application.name) : undefined;
+    if (held === undefined) return undefined;
+    const { reason, until } = held;
+    Object.assign(status, { reason, until });
+    if (started !== undefined) mark(runtime, "limit", Math.max(until - now(), 0));
+    const blocked = { status: "blocked", by: "limit", reason, until } as const;
+    return { outcome: "blocked", changes: [], blocked };
+  }
+
+  async function countForLimits({ limits, emit }: Engine, runtime: Runtime, result: RunResult): Promise<void> {
+    if (limits === undefined) return;
+    const { name } = runtime.application;
+    if (result.outcome === "failed" && result.changes.length > 0) await limits.ended(name, "failed");
+    else if (result.outcome === "succeeded" || result.outcome === "settled") {
+      if (!(await limits.ended(name, "succeeded"))) return;
+      emit({ type: "limit-released" });
+      wakeHeld();
+    }
+  }
+
+  const wakeHeld = (): void => {
+    if (started === undefined) return;
+    for (const runtime of runtimes.values()) if (runtime.status.blockedBy === "limit") mark(runtime, "limit");
+  };
+
   function follow(engine: Engine, runtime: Runtime, result: RunResult): void {
     if (started === undefined || stopping.signal.aborted) return;
     const { application, status } = runtime;
     const watched = targetsOf(application).every((routed) => engine.sees(engine.targets[routed]?.name ?? routed));
     const { failures } = status;
-    const next = afterRun({ application, result, failures, watched, leaseMs: engine.leaseMs, jitter: Math.random() });
+    const { leaseMs } = engine;
+    const next = afterRun({
+      application,
+      result,
+      failures,
+      watched,
+      leaseMs,
+      now: engine.now(),
+      jitter: Math.random(),
+    });
     if (next !== undefined) {
       mark(runtime, next.trigger, next.delayMs);
       if (next.trigger === "retry") {
@@ -354,18 +405,20 @@ export function createController<S extends string, R extends string = never, T e
       return await compareApplications(await engineOf(), sides, options);
     },
     async sync(name, { signal = stopping.signal } = {}) {
-      return await runNow(runtimeOf(name), "manual", AbortSignal.any([signal, stopping.signal]));
+      const either = AbortSignal.any([signal, stopping.signal]);
+      return await runNow(runtimeOf(name), "manual", either, { byPerson: true });
     },
     async approve(name, digest, { actor, reason, expiresAt }) {
       const runtime = runtimeOf(name);
-      await change(runtime, (state, at) => {
-        const others = (state.approvals ?? []).filter(
-          (given) => given.digest !== digest && (given.expiresAt ?? Infinity) > at,
-        );
-        const approval = { digest, actor, reason, at, ...(expiresAt !== undefined && { expiresAt }) };
-        return { ...state, approvals: [...others, approval] };
-      });
+      await change(runtime, (state, at) =>
+        approved(state, { digest, actor, reason, at, ...(expiresAt !== undefined && { expiresAt }) }),
+      );
+      (await engineOf()).emit({ type: "approval-given", application: name, digest, actor, reason });
       if (started !== undefined) mark(runtime, "approval");
+    },
+    async withdraw(name, digest, { actor, reason }) {
+      await change(runtimeOf(name), (state, at) => withdrawn(state, digest, at));
+      (await engineOf()).emit({ type: "approval-withdrawn", application: name, digest, actor, reason });
     },
     async suspend(name, said) {
       const runtime = runtimeOf(name);
@@ -389,7 +442,7 @@ export function createController<S extends string, R extends string = never, T e
           throw new TrueUpError("INVALID", `application ${name} was never healthy: name a revision`);
         return { ...state, pinned: { revision, reason, actor, at, ...(until && { until }) } };
       });
-      return await runNow(runtime, `rollback by ${actor}: ${reason}`, stopping.signal);
+      return await runNow(runtime, `rollback by ${actor}: ${reason}`, stopping.signal, { byPerson: true });
     },
     async set(application) {
       const runtime = put(application);
@@ -412,7 +465,7 @@ export function createController<S extends string, R extends string = never, T e
       let result: RunResult | undefined;
       if (resources === "delete") {
         runtime.removing = true;
-        result = await runNow(runtime, "remove", stopping.signal);
+        result = await runNow(runtime, "remove", stopping.signal, { byPerson: true });
         if (result.outcome !== "succeeded") {
           runtime.removing = false;
           return result;
@@ -435,7 +488,13 @@ export function createController<S extends string, R extends string = never, T e
       if (reason === undefined && started !== undefined)
         for (const runtime of runtimes.values()) mark(runtime, "writes-resumed");
     },
-    status: (name) => statusOf(runtimeOf(name)),
+    async releaseLimits({ actor, reason }) {
+      const { limits, emit } = await engineOf();
+      await limits?.release();
+      emit({ type: "limit-released", actor, reason });
+      wakeHeld();
+    },
+    status: (name) => statusOf(runtimeOf(name), (options.now ?? Date.now)()),
     applications: () => [...runtimes.values()].map(({ application }) => application),
     history: (query) => options.store.history(query),
     subscribe: (listener) => parts.events.subscribe(listener),

@@ -5,6 +5,7 @@ import {
   type Json,
   type Key,
   type Live,
+  type PolicyUse,
   type Queue,
   type Renderer,
   type Source,
@@ -15,9 +16,11 @@ import {
 } from "@trueup/spec";
 import { plain, schemas } from "@trueup/manifest";
 import { createEvents, type ControllerEvent, type Events } from "./events.ts";
+import { checkLimits, fleetLimiter, type FleetLimits } from "./fleet-limits.ts";
 import { guardTarget, type GuardedTarget } from "./guard.ts";
 import { createKeyed } from "./keyed.ts";
 import { callContext } from "./plan.ts";
+import type { Policy } from "./policies/policy.ts";
 import { createRenderCache } from "./render-cache.ts";
 import type { Engine } from "./runtime.ts";
 import { sealingStore } from "./seal.ts";
@@ -35,6 +38,12 @@ export interface EngineOptions<S extends string = string, R extends string = str
   readonly key?: string;
   /** Tells this controller's objects from another's. Default: made once and kept in the store. */
   readonly installation?: string;
+  /** Functions that look at plans: applications choose them by name (`ApplicationSpec.policies`). */
+  readonly policies?: Readonly<Record<string, Policy>>;
+  /** Policies that look at every plan, whatever applications choose. */
+  readonly policiesForAll?: readonly PolicyUse[];
+  /** How many applications may change, or fail, within a time. Default: no limit. */
+  readonly limits?: FleetLimits;
   /** JSON Schemas of kinds: see `schemas` of @trueup/manifest. */
   readonly schemas?: ReturnType<typeof schemas>;
   readonly logger?: Logger;
@@ -71,6 +80,11 @@ export interface Parts {
 export function createParts(options: EngineOptions): Parts {
   const { key, targets, callTimeoutMs = 60_000, now = Date.now } = options;
   if (key !== undefined && key.length < 16) throw new TrueUpError("INVALID", "key: at least 16 characters are wanted");
+  for (const { policy } of options.policiesForAll ?? []) {
+    if (!Object.hasOwn(options.policies ?? {}, policy))
+      throw new TrueUpError("INVALID", `policiesForAll: ${policy} is not one of the policies`);
+  }
+  if (options.limits !== undefined) checkLimits(options.limits);
   const events = createEvents<ControllerEvent>((error) =>
     options.logger?.error({ error: error instanceof Error ? error.message : String(error) }, "a listener threw"),
   );
@@ -119,6 +133,10 @@ export async function createEngine(
     holder: `${process.pid}-${randomUUID()}`,
     keyed,
     cache: createRenderCache(),
+    policies: options.policies ?? {},
+    policiesForAll: options.policiesForAll ?? [],
+    limits: options.limits && (await fleetLimiter(options.limits, store.settings, now)),
+    callTimeoutMs: options.callTimeoutMs ?? 60_000,
     leaseMs: options.leaseMs ?? 15_000,
     emit: (event) => events.emit({ ...event, time: now() }),
     sees: (target) => seeing.has(target),

@@ -1,5 +1,6 @@
 import { EventEmitter } from "eventemitter3";
-import type { Action, Health, Key, Outcome, Plan, Relation, Revision, TrueUpError } from "@trueup/spec";
+import type { Action, Health, Key, Outcome, Plan, PolicyFinding, Relation, Revision, TrueUpError } from "@trueup/spec";
+import type { GateName } from "./gate.ts";
 
 /** The eight steps of a run, by the names of their files. */
 export type StepName = "resolve" | "render" | "plan" | "gate" | "intent" | "apply" | "verify" | "record";
@@ -39,6 +40,21 @@ export type ControllerEvent = { readonly time: number } & (
   | { readonly type: "watch-started" | "watch-resynced"; readonly target: string }
   | { readonly type: "watch-lost"; readonly target: string; readonly error: TrueUpError }
   | ({ readonly type: "application-set" | "application-removed" } & OfApplication)
+  | ({
+      readonly type: "approval-given" | "approval-withdrawn";
+      readonly digest: string;
+      readonly actor: string;
+      readonly reason: string;
+    } & OfApplication)
+  /** The fleet's limit holds this application, and whoever comes after it; said once, until the limit is no longer reached. */
+  | ({
+      readonly type: "limit-reached";
+      readonly limit: "changed" | "failed";
+      readonly reason: string;
+      readonly until: number;
+    } & OfApplication)
+  /** A person released the limit, or those that had failed are well again. `actor` and `reason` where it was a person. */
+  | { readonly type: "limit-released"; readonly actor?: string; readonly reason?: string }
   /** `rounds`: how often it was changed again after it was put right, without ten quiet minutes between. */
   | ({
       readonly type: "drift-detected";
@@ -52,7 +68,16 @@ export type ControllerEvent = { readonly time: number } & (
   | ({ readonly type: "run-started"; readonly trigger: string } & OfRun)
   | ({ readonly type: "step-finished"; readonly step: StepName; readonly durationMs: number } & OfRun)
   | ({ readonly type: "run-planned"; readonly plan: Plan } & OfRun)
-  | ({ readonly type: "run-blocked"; readonly reason: string; readonly plan: Plan } & OfRun)
+  /** What policies say of the plan, where they say anything. */
+  | ({ readonly type: "policies-found"; readonly findings: readonly PolicyFinding[] } & OfRun)
+  /** `until`: when it is tried again by itself. */
+  | ({
+      readonly type: "run-blocked";
+      readonly by: GateName;
+      readonly reason: string;
+      readonly until?: number;
+      readonly plan: Plan;
+    } & OfRun)
   | ({ readonly type: "object-applied" | "object-deleted" } & OfObject)
   | ({ readonly type: "object-failed"; readonly error: TrueUpError } & OfObject)
   | ({ readonly type: "object-skipped"; readonly reason: string } & OfObject)

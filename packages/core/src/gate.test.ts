@@ -49,6 +49,7 @@ describe("gate", () => {
   it("the stop switch comes before everything, approvals too", () => {
     expect(decide([change("a", "create")], { mode: "observe" }, { stopped: "incident", state: approved() })).toEqual({
       status: "blocked",
+      by: "stop",
       reason: "all writes are stopped: incident",
     });
   });
@@ -56,12 +57,13 @@ describe("gate", () => {
   it("observe is never open, approved or not", () => {
     expect(decide([change("a", "create")], { mode: "observe" }, { state: approved() })).toEqual({
       status: "blocked",
+      by: "mode",
       reason: "the application is only observed",
     });
   });
 
   it("approve waits for an approval of this digest that has not expired", () => {
-    const waiting = { status: "blocked", reason: "an approval is awaited" };
+    const waiting = { status: "blocked", by: "approval", reason: "an approval is awaited" };
     const changes = [change("a", "create")];
     expect(decide(changes, { mode: "approve" })).toEqual(waiting);
     expect(decide(changes, { mode: "approve" }, { state: approved({ expiresAt: 1_000 }) })).toEqual(waiting);
@@ -78,6 +80,7 @@ describe("gate", () => {
   it("protected kinds are protected from deletion and replacement, not from change", () => {
     expect(decide([change("ns", "delete", "Namespace")])).toEqual({
       status: "blocked",
+      by: "approval",
       reason: "Namespace ns/ns is protected and would be deleted; approve the plan to go on",
     });
     expect(decide([change("ns", "replace", "Namespace")]).status).toBe("blocked");
@@ -100,6 +103,7 @@ describe("gate", () => {
     const inventory = rows(1, { prune: "confirm" });
     expect(decide([change("n0", "delete")], {}, { inventory })).toEqual({
       status: "blocked",
+      by: "approval",
       reason: "the deletion of ConfigMap ns/n0 asks for confirmation; approve the plan to go on",
     });
     expect(decide([change("n0", "update")], {}, { inventory })).toEqual({ status: "open" });
@@ -111,12 +115,91 @@ describe("gate", () => {
     expect(decide(deletes(2), { prune: { limit: 2 } }, { inventory })).toEqual({ status: "open" });
     expect(decide(deletes(3), { prune: { limit: 2 } }, { inventory })).toEqual({
       status: "blocked",
+      by: "approval",
       reason: "3 deletions are more than the limit of 2; approve the plan to go on",
     });
     expect(decide(deletes(2), { prune: { limit: "25%" } }, { inventory })).toEqual({ status: "open" });
     expect(decide(deletes(3), { prune: { limit: "25%" } }, { inventory })).toMatchObject({ status: "blocked" });
     expect(decide(deletes(1), { prune: { limit: 0 } }, { inventory })).toMatchObject({ status: "blocked" });
     expect(decide([change("a", "create")], { prune: { limit: 0 } }, { inventory })).toEqual({ status: "open" });
+  });
+
+  it("a share is of what is tracked, rounded down, and exact", () => {
+    const deletes = (count: number): Change[] => Array.from({ length: count }, (_, i) => change(`n${i}`, "delete"));
+    // 0.29 * 100 is 28.999999999999996 to a computer.
+    expect(decide(deletes(29), { prune: { limit: "29%" } }, { inventory: rows(100) })).toEqual({ status: "open" });
+    expect(decide(deletes(30), { prune: { limit: "29.9%" } }, { inventory: rows(100) })).toMatchObject({
+      reason: "30 deletions are more than the limit of 29.9%; approve the plan to go on",
+    });
+    expect(decide(deletes(1), { prune: { limit: "50%" } }, { inventory: rows(1) })).toMatchObject({ by: "approval" });
+  });
+
+  describe("windows", () => {
+    const windows = [{ kind: "deny", schedule: "* * * * *", durationMs: 60_000 }] as const;
+    const create = [change("a", "create")];
+
+    it("a closed window says until when, and an approval does not open it", () => {
+      const found = decide(create, { windows }, { state: approved(), now: 30_000 });
+      expect(found).toEqual({
+        status: "blocked",
+        by: "window",
+        reason: expect.stringContaining("in a deny window (* * * * * UTC)"),
+        until: 60_000_000,
+      });
+    });
+
+    it("a person goes through where the window says so", () => {
+      const manual = windows.map((window) => ({ ...window, manual: true }));
+      expect(decide(create, { windows }, { byPerson: true }).status).toBe("blocked");
+      expect(decide(create, { windows: manual }, { byPerson: true })).toEqual({ status: "open" });
+      expect(decide(create, { windows: manual }).status).toBe("blocked");
+    });
+
+    it("a match is of what the plan changes", () => {
+      const other = windows.map((window) => ({ ...window, match: { name: "b" } }));
+      expect(decide(create, { windows: other })).toEqual({ status: "open" });
+      expect(decide([...create, change("b", "update")], { windows: other })).toMatchObject({ by: "window" });
+    });
+
+    it("come after the stop switch and the mode", () => {
+      expect(decide(create, { windows }, { stopped: "x" })).toMatchObject({ by: "stop" });
+      expect(decide(create, { windows, mode: "observe" })).toMatchObject({ by: "mode" });
+    });
+  });
+
+  describe("policies", () => {
+    const create = [change("a", "create")];
+    const deny = { policy: "tags", severity: "deny", key: key("a"), message: "has no tag" } as const;
+
+    it("a warning blocks nothing", () => {
+      expect(decide(create, {}, { findings: [{ ...deny, severity: "warn" }] })).toEqual({ status: "open" });
+    });
+
+    it("a deny blocks, approved or not, and says how many there are", () => {
+      const blocked = { status: "blocked", by: "policy", reason: "policy tags: ConfigMap ns/a has no tag" };
+      expect(decide(create, {}, { findings: [deny], state: approved() })).toEqual(blocked);
+      const { key: _, ...whole } = { ...deny, message: "too much" };
+      const warn = { ...deny, severity: "warn" } as const;
+      expect(decide(create, { mode: "approve" }, { findings: [warn, whole, deny, deny] })).toEqual({
+        ...blocked,
+        reason: "policy tags: too much (and 2 more)",
+      });
+    });
+
+    it("a deny that may be approved waits for an approval of this plan", () => {
+      const findings = [{ ...deny, approvable: true }];
+      expect(decide(create, {}, { findings })).toEqual({
+        status: "blocked",
+        by: "approval",
+        reason: "policy tags: ConfigMap ns/a has no tag; approve the plan to go on",
+      });
+      expect(decide(create, {}, { findings, state: approved() })).toMatchObject({ status: "open" });
+      expect(decide(create, {}, { findings: [...findings, deny], state: approved() })).toMatchObject({ by: "policy" });
+    });
+
+    it("are asked of a removal too", () => {
+      expect(decide(create, {}, { findings: [deny], removing: true })).toMatchObject({ by: "policy" });
+    });
   });
 
   it("who removes an application has asked for its deletions", () => {

@@ -7,16 +7,38 @@ import {
   type Change,
   type Key,
   type ObjectSelector,
+  type PolicyFinding,
   type Tracked,
 } from "@trueup/spec";
+import { standing } from "./approvals.ts";
 import type { Planning } from "./plan.ts";
 import { selects } from "./select.ts";
+import { closedByWindow } from "./sync-windows.ts";
+
+/** What keeps a plan from being applied. */
+export type GateName =
+  /** The stop switch. */
+  | "stop"
+  /** The application is only observed. */
+  | "mode"
+  | "window"
+  | "policy"
+  /** An approval is awaited: by the mode, a prune guard, or a policy that accepts one. */
+  | "approval"
+  /** As many applications as may have changed, or failed. */
+  | "limit";
 
 export type Gate =
   /** Nothing to write to a target. */
-  | { readonly status: "nothing" }
-  | { readonly status: "open"; readonly approval?: Approval }
-  | { readonly status: "blocked"; readonly reason: string };
+  { readonly status: "nothing" } | { readonly status: "open"; readonly approval?: Approval } | Blocked;
+
+export interface Blocked {
+  readonly status: "blocked";
+  readonly by: GateName;
+  readonly reason: string;
+  /** When to try again by itself: milliseconds since the epoch. */
+  readonly until?: number;
+}
 
 export interface GateOptions {
   readonly application: Application;
@@ -27,6 +49,10 @@ export interface GateOptions {
   readonly stopped?: string | undefined;
   /** True where a person removes the application: its deletions were asked for. */
   readonly removing?: boolean;
+  /** A person asked for this run: sync windows may let it through. */
+  readonly byPerson?: boolean;
+  /** What policies said of the plan. */
+  readonly findings?: readonly PolicyFinding[];
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -41,20 +67,33 @@ export const PROTECTED: readonly ObjectSelector[] = [
 
 /** Step 4: may this plan be applied now? Pure. */
 export function gate(options: GateOptions): Gate {
-  const { application, planning, state, now, stopped } = options;
+  const { application, planning, state, now, stopped, byPerson = false, findings = [] } = options;
   const { digest, changes } = planning.plan;
   if (changes.length === 0) return { status: "nothing" };
-  if (stopped !== undefined) return blocked(`all writes are stopped: ${stopped}`);
-  if (application.mode === "observe") return blocked("the application is only observed");
-  const approval = state.approvals?.find((given) => given.digest === digest && (given.expiresAt ?? Infinity) > now);
+  if (stopped !== undefined) return blocked("stop", `all writes are stopped: ${stopped}`);
+  if (application.mode === "observe") return blocked("mode", "the application is only observed");
+  const closed = closedByWindow(application.windows ?? [], { changes, now, byPerson });
+  if (closed !== undefined) return { ...blocked("window", closed.reason), until: closed.until };
+  const denies = findings.filter(({ severity }) => severity === "deny");
+  const final = denies.filter(({ approvable }) => approvable !== true);
+  if (final.length > 0) return blocked("policy", denied(final));
+
+  const approval = standing(state, now).find((given) => given.digest === digest);
   if (approval !== undefined) return { status: "open", approval };
-  if (application.mode === "approve") return blocked("an approval is awaited");
+  if (application.mode === "approve") return blocked("approval", "an approval is awaited");
   const guarded = options.removing === true ? undefined : guard(options, changes.filter(isDelete));
-  return guarded === undefined ? { status: "open" } : blocked(`${guarded}; approve the plan to go on`);
+  const wanted = denies.length > 0 ? denied(denies) : guarded;
+  return wanted === undefined ? { status: "open" } : blocked("approval", `${wanted}; approve the plan to go on`);
 }
 
-const blocked = (reason: string): Gate => ({ status: "blocked", reason });
+const blocked = (by: GateName, reason: string): Blocked => ({ status: "blocked", by, reason });
 const isDelete = ({ action }: Change): boolean => action === "delete" || action === "replace";
+
+function denied(denies: readonly PolicyFinding[]): string {
+  const [{ policy, key, message }] = denies as [PolicyFinding];
+  const more = denies.length > 1 ? ` (and ${denies.length - 1} more)` : "";
+  return `policy ${policy}: ${key === undefined ? "" : `${formatKey(key)} `}${message}${more}`;
+}
 
 /** Why these deletions need a person. */
 function guard({ application, inventory }: GateOptions, deletes: readonly Change[]): string | undefined {
@@ -64,6 +103,6 @@ function guard({ application, inventory }: GateOptions, deletes: readonly Change
   const kept = deletes.find(({ key }) => protect.some((selector) => selects(selector, parseKey(key))));
   if (kept !== undefined) return `${formatKey(kept.key)} is protected and would be deleted`;
   if (limit === undefined) return undefined;
-  const most = typeof limit === "number" ? limit : Math.floor((Number.parseFloat(limit) / 100) * inventory.size);
+  const most = typeof limit === "number" ? limit : Math.floor((Number.parseFloat(limit) * inventory.size) / 100);
   return deletes.length > most ? `${deletes.length} deletions are more than the limit of ${limit}` : undefined;
 }

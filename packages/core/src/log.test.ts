@@ -56,10 +56,28 @@ it.each<[ControllerEvent, string, string, object]>([
   ],
   [{ type: "run-planned", ...run, plan }, "debug", "planned 1 changes", { application: "app", run: "r", digest: "d" }],
   [
-    { type: "run-blocked", ...run, plan, reason: "an approval is awaited" },
+    { type: "run-blocked", ...run, plan, by: "approval", reason: "an approval is awaited" },
     "warn",
     "blocked: an approval is awaited",
-    { application: "app", run: "r", digest: "d", changes: 1 },
+    { application: "app", run: "r", digest: "d", changes: 1, by: "approval" },
+  ],
+  [
+    { type: "policies-found", ...run, findings: [{ policy: "tags", severity: "warn", key, message: "no tag" }] },
+    "warn",
+    "policy tags: Deployment.apps prod/web no tag",
+    { application: "app", run: "r", policy: "tags", severity: "warn", key },
+  ],
+  [
+    { type: "policies-found", ...run, findings: [{ policy: "size", severity: "deny", message: "too much" }] },
+    "warn",
+    "policy size: too much",
+    { application: "app", run: "r", policy: "size", severity: "deny", key: undefined },
+  ],
+  [
+    { type: "limit-reached", time: 1, application: "app", limit: "failed", reason: "2 applications failed", until: 5 },
+    "warn",
+    "fleet limit: 2 applications failed",
+    { application: "app", limit: "failed" },
   ],
   [
     { type: "run-finished", ...run, outcome: "succeeded", durationMs: 12.6, changes: 2, revision: { id: "r1" } },

@@ -29,12 +29,22 @@ export function logEvents(events: Pick<Events<ControllerEvent>, "subscribe">, lo
         return logger.debug({ application, run, digest: plan.digest }, `planned ${plan.changes.length} changes`);
       }
       case "run-blocked": {
-        const { application, run, plan, reason } = event;
+        const { application, run, plan, by, reason } = event;
         return logger.warn(
-          { application, run, digest: plan.digest, changes: plan.changes.length },
+          { application, run, digest: plan.digest, changes: plan.changes.length, by },
           `blocked: ${reason}`,
         );
       }
+      case "policies-found": {
+        const { application, run, findings } = event;
+        for (const { policy, severity, key, message } of findings) {
+          const about = { application, run, policy, severity, key };
+          logger.warn(about, `policy ${policy}: ${key === undefined ? "" : `${formatKey(key)} `}${message}`);
+        }
+        return;
+      }
+      case "limit-reached":
+        return logger.warn({ application: event.application, limit: event.limit }, `fleet limit: ${event.reason}`);
       case "run-finished": {
         const { application, run, outcome, durationMs, changes, revision, error } = event;
         const about = {

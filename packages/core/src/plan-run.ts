@@ -1,5 +1,6 @@
-import { toTrueUpError, targetOf } from "@trueup/spec";
+import { toTrueUpError, targetOf, type PolicyFinding } from "@trueup/spec";
 import { plan, type Planning } from "./plan.ts";
+import { asFindings, evaluatePolicies } from "./policies/evaluate.ts";
 import type { RenderedApplication } from "./render.ts";
 import type { Resolved } from "./resolve.ts";
 import type { Engine, Runtime } from "./runtime.ts";
@@ -19,6 +20,13 @@ async function identitiesOf(
   return new Map(found.flatMap(([name, identity]) => (identity === undefined ? [] : [[name, identity] as const])));
 }
 
+export interface RunPlanning extends Planning {
+  /** What each target says it is. */
+  readonly identities: ReadonlyMap<string, string>;
+  /** What policies say of it: in the plan's findings too, for people. */
+  readonly policyFindings: readonly PolicyFinding[];
+}
+
 /** Step 3 in a run. What a watch vouches for is not read; what was read is no longer in doubt. */
 export async function planRun(
   engine: Engine,
@@ -27,14 +35,14 @@ export async function planRun(
   rendered: RenderedApplication | undefined,
   signal: AbortSignal,
   purpose: "preview" | "apply" = runtime.application.mode === "approve" ? "preview" : "apply",
-): Promise<Planning & { readonly identities: ReadonlyMap<string, string> }> {
+): Promise<RunPlanning> {
   const { application, record } = runtime;
   const identities = await identitiesOf(engine, runtime, signal);
   const taken = runtime.dirty;
   runtime.dirty = new Set();
   const seeing = new Set([...engine.guarded.keys()].filter(engine.sees));
   try {
-    const planning = await plan({
+    const planned = await plan({
       application,
       revision: resolved.revision,
       rendered,
@@ -52,12 +60,24 @@ export async function planRun(
       ...(record?.state.targets && { recordedIdentities: record.state.targets }),
       signal,
     });
+    const { policies, policiesForAll, callTimeoutMs: timeoutMs } = engine;
+    const uses = [...policiesForAll, ...(application.policies ?? [])];
+    const policyFindings = await evaluatePolicies({
+      policies,
+      uses,
+      application,
+      planning: planned,
+      timeoutMs,
+      signal,
+    });
+    const findings = [...planned.plan.findings, ...asFindings(policyFindings, planned)];
+    const planning = { ...planned, plan: { ...planned.plan, findings } };
     for (const target of seeing) if (engine.sees(target)) runtime.observed.add(target);
     // What was only looked at, or could not be, is in doubt until it was put right.
     for (const key of [...planning.changes.keys(), ...planning.failures.keys()]) runtime.dirty.add(key);
     for (const [key, health] of planning.health) runtime.health.report(key, health);
     for (const key of planning.releases) runtime.health.report(key, { status: "healthy" });
-    return { ...planning, identities };
+    return { ...planning, identities, policyFindings };
   } catch (error) {
     for (const key of taken) runtime.dirty.add(key);
     throw toTrueUpError(error);

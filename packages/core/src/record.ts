@@ -8,11 +8,14 @@ import {
   type HistoryEntry,
   type Json,
   type Outcome,
+  type PolicyFinding,
   type Revision,
   type RowChange,
   type TrueUpError,
   type Verification,
 } from "@trueup/spec";
+import { standing } from "./approvals.ts";
+import type { Blocked } from "./gate.ts";
 import type { Runtime } from "./runtime.ts";
 
 export type HistoryRow = Omit<HistoryEntry, "id" | "application">;
@@ -25,6 +28,8 @@ export interface Ending {
   readonly verified?: Verification | undefined;
   readonly planDigest?: string | undefined;
   readonly approval?: Approval | undefined;
+  readonly findings?: readonly PolicyFinding[] | undefined;
+  readonly blocked?: Blocked | undefined;
   readonly changes: readonly ChangeRecord[];
   readonly health?: Health | undefined;
   readonly error?: TrueUpError | undefined;
@@ -46,17 +51,17 @@ export function record(
 ): { rows: readonly RowChange[]; entry: HistoryRow } {
   const before = runtime.record?.state ?? {};
   const entry = historyRow(begun, ending);
-  const state = stateAfter(before, ending);
+  const state = stateAfter(before, ending, begun.finishedAt);
   const rows: RowChange[] = [];
   if (canonicalJson(state as Json) !== canonicalJson(before as Json)) rows.push({ type: "state", state });
   if (isNews(runtime, before, entry)) rows.push({ type: "history", entry });
   return { rows, entry };
 }
 
-function stateAfter(before: ApplicationState, ending: Ending): ApplicationState {
+function stateAfter(before: ApplicationState, ending: Ending, now: number): ApplicationState {
   const { intent: _, ...state } = before;
   const { outcome, revision, planDigest, renderedDigest, health } = ending;
-  const approvals = (before.approvals ?? []).filter(({ digest }) => outcome === "blocked" || digest !== planDigest);
+  const approvals = standing(before, now).filter(({ digest }) => outcome === "blocked" || digest !== planDigest);
   const next = {
     ...state,
     approvals,
@@ -71,7 +76,8 @@ function stateAfter(before: ApplicationState, ending: Ending): ApplicationState 
 }
 
 function historyRow(begun: Begun, ending: Ending): HistoryRow {
-  const { outcome, revision, commit, verified, planDigest, approval, changes, health, error } = ending;
+  const { outcome, revision, commit, verified, planDigest, approval, findings, blocked, changes, health, error } =
+    ending;
   return {
     ...begun,
     outcome,
@@ -81,6 +87,8 @@ function historyRow(begun: Begun, ending: Ending): HistoryRow {
     ...(verified && { verified }),
     ...(planDigest !== undefined && { planDigest }),
     ...(approval && { approval }),
+    ...(blocked && { reason: blocked.reason }),
+    ...(findings !== undefined && findings.length > 0 && { findings }),
     ...(health && { health }),
     ...(error && { error: { code: error.code, message: error.message } }),
   };
@@ -96,6 +104,7 @@ function isNews(runtime: Runtime, before: ApplicationState, entry: HistoryRow): 
     last.outcome !== entry.outcome ||
     last.revision?.id !== entry.revision?.id ||
     last.planDigest !== entry.planDigest ||
+    last.reason !== entry.reason ||
     last.error?.message !== entry.error?.message
   );
 }

@@ -1,6 +1,6 @@
 import type { ChangeRecord, Outcome, Plan, Revision, TrueUpError } from "@trueup/spec";
 import { apply } from "./apply.ts";
-import { gate } from "./gate.ts";
+import { gate, type Blocked } from "./gate.ts";
 import { intent } from "./intent.ts";
 import { beginRun, isSettled, type RunOptions } from "./begin-run.ts";
 import { orderPlan } from "./order-plan.ts";
@@ -17,6 +17,8 @@ export interface RunResult {
   readonly plan?: Plan;
   readonly changes: readonly ChangeRecord[];
   readonly error?: TrueUpError;
+  /** What kept the plan from being applied. */
+  readonly blocked?: Blocked;
   /** When the target asked to be called again. */
   readonly retryAfterMs?: number;
 }
@@ -41,9 +43,11 @@ export async function run(engine: Engine, runtime: Runtime, options: RunOptions)
     // 4. May it be applied?
     const { record } = about;
     const gated = await step("gate", () =>
-      gate({ ...about.gateOptions(), application, planning, inventory: record.inventory, state: record.state }),
+      about.withinLimits(
+        gate({ ...about.gateOptions(), application, planning, inventory: record.inventory, state: record.state }),
+      ),
     );
-    if (gated.status === "blocked") return await step("record", () => about.blocked(gated.reason));
+    if (gated.status === "blocked") return await step("record", () => about.blocked(gated));
 
     // 5. and 6. What will be ours is on disk before the first write; then each change, after what it waits for.
     const orders = orderPlan(engine, rendered, planning);

@@ -6,6 +6,7 @@ import type {
   Key,
   Live,
   Plan,
+  PolicyUse,
   Renderer,
   RenderCache,
   Revision,
@@ -18,10 +19,13 @@ import type {
   TrueUpError,
 } from "@trueup/spec";
 import type { ControllerEvent, Untimed } from "./events.ts";
+import type { FleetLimiter } from "./fleet-limits.ts";
+import type { GateName } from "./gate.ts";
 import type { GuardedTarget } from "./guard.ts";
 import { createHealthWaiter, type HealthWaiter } from "./health.ts";
 import type { Keyed } from "./keyed.ts";
 import { createMutex, type Mutex } from "./mutex.ts";
+import type { Policy } from "./policies/policy.ts";
 import type { RenderedApplication } from "./render.ts";
 import type { SourceHead } from "./sources.ts";
 
@@ -44,6 +48,12 @@ export interface Engine {
   readonly sees: (target: string) => boolean;
   /** Why all writes are stopped. */
   readonly stopped: () => string | undefined;
+  readonly policies: Readonly<Record<string, Policy>>;
+  /** For every application, before its own. */
+  readonly policiesForAll: readonly PolicyUse[];
+  readonly limits: FleetLimiter | undefined;
+  /** For one call to a target, or one policy. */
+  readonly callTimeoutMs: number;
   readonly validate: (objects: readonly Declared[]) => Promise<readonly TrueUpError[]>;
   readonly isApplication: (name: string) => boolean;
   readonly lookup: (application: Application, key: Key) => Promise<Live | undefined>;
@@ -95,6 +105,9 @@ export interface RuntimeStatus {
   /** Differences that are known and not put right: drift that is only observed, a plan that waits. */
   plan?: Plan;
   reason?: string;
+  /** Which gate blocks it, and when it is tried again by itself: milliseconds since the epoch. */
+  blockedBy?: GateName;
+  until?: number;
   error?: TrueUpError;
   failures: number;
   lastRun?: Omit<HistoryEntry, "id" | "application">;

@@ -1,4 +1,6 @@
-import type { ApplicationState, Health, Plan, Revision } from "@trueup/spec";
+import type { ApplicationState, Approval, Health, Plan, Revision } from "@trueup/spec";
+import { standing } from "./approvals.ts";
+import type { GateName } from "./gate.ts";
 import type { HistoryRow } from "./record.ts";
 import type { Phase, Runtime } from "./runtime.ts";
 
@@ -14,18 +16,23 @@ export interface ApplicationStatus {
   readonly latest?: Revision;
   /** Why it waits, is blocked or failed. */
   readonly reason?: string;
+  /** Which gate blocks it, and when it is tried again by itself: milliseconds since the epoch. */
+  readonly blockedBy?: GateName;
+  readonly until?: number;
   readonly error?: { readonly code: string; readonly message: string };
   /** What a run would do, where it may not. */
   readonly plan?: Plan;
   readonly failures: number;
   readonly objects: number;
+  /** Those that hold still. */
+  readonly approvals: readonly Approval[];
   readonly suspended?: ApplicationState["suspended"];
   readonly pinned?: ApplicationState["pinned"];
   readonly lastRun?: HistoryRow;
 }
 
-export function statusOf({ application, status, record, dirty }: Runtime): ApplicationStatus {
-  const { phase, failures, revision, latest, reason, error, plan, lastRun } = status;
+export function statusOf({ application, status, record, dirty }: Runtime, now: number): ApplicationStatus {
+  const { phase, failures, revision, latest, reason, blockedBy, until, error, plan, lastRun } = status;
   const { suspended, pinned } = record?.state ?? {};
   const sync = lastRun === undefined ? "unknown" : dirty.size > 0 || plan !== undefined ? "drifted" : "synced";
   return {
@@ -35,9 +42,12 @@ export function statusOf({ application, status, record, dirty }: Runtime): Appli
     failures,
     health: status.health ?? { status: "unknown" },
     objects: record?.inventory.size ?? 0,
+    approvals: standing(record?.state ?? {}, now),
     ...(revision && { revision }),
     ...(latest && { latest }),
     ...(reason !== undefined && { reason }),
+    ...(blockedBy !== undefined && { blockedBy }),
+    ...(until !== undefined && { until }),
     ...(error && { error: { code: error.code, message: error.message } }),
     ...(plan && plan.changes.length > 0 && { plan }),
     ...(suspended && { suspended }),

@@ -1,3 +1,4 @@
+import type { PolicyUse, SyncWindow } from "./gates.ts";
 import type { JsonObject, Pointer } from "./json.ts";
 import type { Impersonation } from "./target.ts";
 
@@ -76,6 +77,10 @@ export interface ApplicationSpec<S extends string = string, R extends string = s
   readonly mode?: Mode;
   /** Default true: drift is put right. False: it is reported, and put right with the next change in Git. */
   readonly selfHeal?: boolean;
+  /** When it may be changed. Default: at any time. */
+  readonly windows?: readonly SyncWindow[];
+  /** Policies of the controller, by name, that look at every plan of this application. Default: those for all applications only. */
+  readonly policies?: readonly PolicyUse[];
   readonly prune?: PruneGuards;
   /** What to do where an object stands unowned. Default `never`: an error. */
   readonly adopt?: AdoptPolicy;

@@ -5,6 +5,7 @@ export { isTrueUpError, toTrueUpError, TrueUpError } from "./errors.ts";
 export type { ErrorCode, TrueUpErrorOptions } from "./errors.ts";
 export { foldWrites, keyConflict } from "./fold-writes.ts";
 export type { FoldedWrite } from "./fold-writes.ts";
+export type * from "./gates.ts";
 export { checkTtl, holdLease } from "./hold-lease.ts";
 export type { HeldLease, HeldLeaseOptions } from "./hold-lease.ts";
 export {

@@ -1,3 +1,4 @@
+import type { PolicyFinding } from "./gates.ts";
 import type { Key } from "./identity.ts";
 import type { Json } from "./json.ts";
 import type { Health } from "./manifest.ts";
@@ -67,6 +68,10 @@ export interface HistoryEntry {
   readonly verified?: Verification;
   readonly planDigest?: string;
   readonly approval?: Approval;
+  /** Why it was blocked. */
+  readonly reason?: string;
+  /** What policies said of the plan. */
+  readonly findings?: readonly PolicyFinding[];
   readonly changes: readonly ChangeRecord[];
   readonly health?: Health;
   readonly error?: { readonly code: ErrorCode; readonly message: string };

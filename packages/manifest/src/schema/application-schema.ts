@@ -38,6 +38,21 @@ export const applicationSpecSchema: JsonObject = {
       namespace: text,
       mode: { enum: ["auto", "observe", "approve"] },
       selfHeal: flag,
+      windows: {
+        type: "array",
+        items: map(
+          {
+            kind: { enum: ["allow", "deny"] },
+            schedule: text,
+            durationMs: { type: "integer", minimum: 60_000 },
+            timeZone: text,
+            manual: flag,
+            match: selector,
+          },
+          ["kind", "schedule", "durationMs"],
+        ),
+      },
+      policies: { type: "array", items: map({ policy: text, parameters: { type: "object" } }, ["policy"]) },
       prune: map({
         enabled: flag,
         allowEmpty: flag,

@@ -39,6 +39,17 @@ const FULL: Required<Application> = {
   namespace: "prod",
   mode: "approve",
   selfHeal: false,
+  windows: [
+    {
+      kind: "deny",
+      schedule: "0 22 * * 1-5",
+      durationMs: 60_000,
+      timeZone: "Europe/Berlin",
+      manual: true,
+      match: { namespace: "prod" },
+    },
+  ],
+  policies: [{ policy: "labels", parameters: { labels: ["team"] } }],
   prune: { enabled: true, allowEmpty: false, limit: "12.5%", protect: [{ kind: "Namespace" }] },
   adopt: "if-unowned",
   ignore: [{ match: { group: "" }, pointers: ["/spec/replicas", "", "/a~1b/~0c"], managers: ["hpa"] }],
