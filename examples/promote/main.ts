@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createController, memoryStore, type Controller } from "@trueup/core";
 import { filesystem } from "@trueup/filesystem";
-import { git, gitWriter } from "@trueup/git";
+import { git, gitWriter, promote, setValue } from "@trueup/git";
 import { bareRepository } from "@trueup/testkit";
 import { configMap, temporary } from "../temporary.ts";
 
@@ -63,19 +63,22 @@ await writer.commit({
   branch: "main",
   author,
   message: "Version 1.1.0",
-  edits: { "staging/version.yaml": configMap("version", "1.1.0") },
+  edits: async (tree) => {
+    const file = await tree.read("staging/version.yaml");
+    return { "staging/version.yaml": setValue(file, { pointer: "/data/value" }, "1.1.0") };
+  },
 });
 assert.equal(await rolledOut(staging, "staging"), "1.1.0");
 assert.equal(await version("production"), "1.0.0");
 
-// It is healthy there: promoted by a commit, as a function of the tree, so that a commit that came in between is not undone.
+// It is healthy there: promoted by a commit that touches the value and nothing else. A commit that came in between is not undone.
 assert.equal(staging.status("staging").health.status, "healthy");
-const promotion = await writer.commit({
-  branch: "main",
-  author,
-  message: "Promote staging to production",
-  edits: async (tree) => ({ "production/version.yaml": await tree.read("staging/version.yaml") }),
-});
+const values = [{ file: "version.yaml", pointer: "/data/value" }];
+const environments = { branch: "main", author, from: "staging", to: "production", values };
+const promotion = await promote(writer, environments);
+assert.equal(promotion.status, "committed");
+console.log(promotion.changes); // [{ path: 'production/version.yaml', what: '/data/value', before: '"1.0.0"', after: '"1.1.0"' }]
+assert.equal((await promote(writer, environments)).status, "unchanged");
 assert.equal(await rolledOut(production, "production"), "1.1.0");
 
 // And back.

@@ -1,4 +1,4 @@
-import type { CallOptions, Signature, Tree } from "@trueup/spec";
+import type { CallOptions, Commit, Signature, Tree } from "@trueup/spec";
 import type { Edits } from "./edit-tree.ts";
 import { parseLocation, type GitOptions } from "./git.ts";
 import { limitsOf } from "./options.ts";
@@ -17,7 +17,9 @@ export interface Authorship {
   readonly sign?: (payload: Uint8Array) => Promise<string>;
 }
 
-export interface Change extends Authorship, CallOptions {
+export interface Change extends Omit<Authorship, "message">, CallOptions {
+  /** A function is asked after the edits were made. */
+  readonly message: string | (() => string);
   /** Short name. */
   readonly branch: string;
   /**
@@ -33,7 +35,7 @@ export interface Change extends Authorship, CallOptions {
 
 export type CommitResult =
   | { readonly status: "committed"; readonly id: string; readonly parent?: string }
-  /** The branch already is as it was to be made. */
+  /** The branch already is as it was to be made, or would begin as what it is made from: then it is not made. */
   | { readonly status: "unchanged"; readonly id: string };
 
 export interface Revert extends Omit<Authorship, "message">, CallOptions {
@@ -44,8 +46,16 @@ export interface Revert extends Omit<Authorship, "message">, CallOptions {
   readonly message?: string;
 }
 
+/** What a branch stands at. */
+export interface BranchHead {
+  readonly commit: Commit;
+  readonly tree: Tree;
+}
+
 /** Writes to a repository without a work tree. A path that somebody else changed meanwhile is never overwritten. */
 export interface GitWriter {
+  /** The branch's newest commit; undefined where there is no such branch. */
+  head(branch: string, options?: CallOptions): Promise<BranchHead | undefined>;
   /** Throws `CONFLICT` (`paths` in the message) for a lost race that cannot be made good, `BLOCKED` where the server refuses. */
   commit(change: Change): Promise<CommitResult>;
   /** Throws `CONFLICT` where what it would undo was changed again. */
@@ -73,6 +83,7 @@ export function gitWriter(options: GitWriterOptions): GitWriter {
   let made: Promise<GitWriter> | undefined;
   const writer = (): Promise<GitWriter> => (made ??= make());
   return {
+    head: async (...given) => (await writer()).head(...given),
     commit: async (change) => (await writer()).commit(change),
     revert: async (revert) => (await writer()).revert(revert),
     branch: async (...given) => (await writer()).branch(...given),

@@ -1,7 +1,15 @@
 export { git } from "./git.ts";
 export type { GitOptions } from "./git.ts";
 export { gitWriter } from "./git-writer.ts";
-export type { Authorship, Change, CommitResult, GitWriter, GitWriterOptions, Revert } from "./git-writer.ts";
+export type {
+  Authorship,
+  BranchHead,
+  Change,
+  CommitResult,
+  GitWriter,
+  GitWriterOptions,
+  Revert,
+} from "./git-writer.ts";
 export type { Edit, Edits } from "./edit-tree.ts";
 export type { Credentials, CredentialsCallback, CredentialsRequest, GitLimits, TlsOptions } from "./options.ts";
 export type { RefOption } from "./ref.ts";
@@ -21,3 +29,5 @@ export { setValue } from "./values/set-value.ts";
 export type { ValueAt } from "./values/set-value.ts";
 export type { ScalarValue } from "./values/scalar-text.ts";
 export type { DocumentSelector } from "./values/yaml-file.ts";
+export { promote } from "./promote.ts";
+export type { PromotedChange, PromotedValue, PromoteOptions, Promotion } from "./promote.ts";

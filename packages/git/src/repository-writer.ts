@@ -46,7 +46,7 @@ export function repositoryWriter(name: string, repository: Writable): GitWriter 
 
   /** Commits what `edit` makes of the branch's newest tree, again and again while others are faster. */
   async function commitOnto(
-    change: Omit<Change, "edits" | "on" | "message"> & { readonly message: string },
+    change: Omit<Change, "edits" | "on">,
     edit: (tip: OpenedCommit | undefined) => Promise<Edits>,
   ): Promise<CommitResult> {
     const ref = refName("heads", change.branch);
@@ -57,8 +57,9 @@ export function repositoryWriter(name: string, repository: Writable): GitWriter 
       const parent = tip ?? change.from ?? undefined;
       const opened = parent === undefined ? undefined : await repository.open(parent, change.signal);
       const { root, objects } = editTree(reader, opened?.tree.digest, await edit(opened));
-      if (tip !== undefined && root === opened?.tree.digest) return { status: "unchanged", id: tip };
-      const commit = await makeCommit(change, root, parent === undefined ? [] : [parent]);
+      if (parent !== undefined && root === opened?.tree.digest) return { status: "unchanged", id: parent };
+      const message = typeof change.message === "function" ? change.message() : change.message;
+      const commit = await makeCommit({ ...change, message }, root, parent === undefined ? [] : [parent]);
       if (await move({ ref, from: tip ?? NO_OBJECT, to: commit.oid }, [commit, ...objects], change.signal)) {
         return { status: "committed", id: commit.oid, ...(parent !== undefined && { parent }) };
       }
@@ -67,6 +68,11 @@ export function repositoryWriter(name: string, repository: Writable): GitWriter 
   }
 
   return {
+    async head(branch, { signal } = {}) {
+      const id = await find(refName("heads", branch), signal);
+      return id === undefined ? undefined : await repository.open(id, signal);
+    },
+
     async commit(change) {
       const { edits } = change;
       if (typeof edits === "function") {

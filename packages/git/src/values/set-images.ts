@@ -36,7 +36,9 @@ export function setImages(
     checkImage({ ...update, name: update.newName ?? update.name });
     const read = readYamlFile(edited, file);
     const edits = read.documents.flatMap(({ value }, document) => [
-      ...containerEdits(value, update, []).map((edit) => ({ ...edit, document })),
+      ...containerImages(value, [])
+        .filter(({ image }) => parseImage(image).name === update.name)
+        .map(({ pointer, image }) => ({ document, pointer, value: updated(image, update) })),
       ...kustomizationEdits(read, value, update, document),
     ]);
     if (edits.length === 0) throw new TrueUpError("NOT_FOUND", `${file}: names no image ${update.name}`);
@@ -52,7 +54,10 @@ export function setAll(bytes: Uint8Array, file: string, edits: readonly FieldEdi
 
 const CONTAINERS: ReadonlySet<string> = new Set(["containers", "initContainers", "ephemeralContainers"]);
 
-function containerEdits(value: Json | undefined, update: ImageUpdate, path: readonly (string | number)[]): FieldEdit[] {
+function containerImages(
+  value: Json | undefined,
+  path: readonly (string | number)[],
+): { readonly pointer: string; readonly image: string }[] {
   if (typeof value !== "object" || value === null) return [];
   const entries: [string | number, Json | undefined][] = Array.isArray(value)
     ? [...(value as readonly Json[]).entries()]
@@ -61,12 +66,36 @@ function containerEdits(value: Json | undefined, update: ImageUpdate, path: read
   return entries.flatMap(([token, child]) => {
     const here = [...path, token];
     const image = inContainers && isObject(child) ? child["image"] : undefined;
-    const own: FieldEdit[] =
-      typeof image === "string" && parseImage(image).name === update.name
-        ? [{ document: 0, pointer: formatPointer([...here, "image"]), value: updated(image, update) }]
-        : [];
-    return [...own, ...containerEdits(child, update, here)];
+    const own = typeof image === "string" ? [{ pointer: formatPointer([...here, "image"]), image }] : [];
+    return [...own, ...containerImages(child, here)];
   });
+}
+
+/** An image that a file names, by the name it would be updated by. */
+export interface NamedImage extends ImageUpdate {
+  /** In the `images` of a Kustomization, which go over what containers say. */
+  readonly kustomized: boolean;
+}
+
+/** The images of a file's containers and Kustomizations. Throws where the file cannot be read. */
+export function imagesOf(bytes: Uint8Array, file: string): NamedImage[] {
+  return readYamlFile(bytes, file).documents.flatMap(({ value }) => [
+    ...containerImages(value, []).map(({ image }) => ({ ...parseImage(image), kustomized: false })),
+    ...kustomizationImages(value).map(({ entry }) => {
+      const text = (field: string): string | undefined => {
+        const found = entry[field];
+        return typeof found === "string" ? found : undefined;
+      };
+      const [newName, tag, digest] = [text("newName"), text("newTag"), text("digest")];
+      return {
+        name: text("name") ?? "",
+        kustomized: true,
+        ...(newName !== undefined && { newName }),
+        ...(tag !== undefined && { tag }),
+        ...(digest !== undefined && { digest }),
+      };
+    }),
+  ]);
 }
 
 function updated(image: string, { newName, tag, digest }: ImageUpdate): string {
@@ -76,23 +105,24 @@ function updated(image: string, { newName, tag, digest }: ImageUpdate): string {
   return formatImage({ name, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) });
 }
 
+const KUSTOMIZATIONS: ReadonlySet<unknown> = new Set([undefined, "Kustomization", "Component"]);
+
+function kustomizationImages(value: Json): { readonly index: number; readonly entry: JsonObject }[] {
+  if (!isObject(value) || !KUSTOMIZATIONS.has(value["kind"]) || !Array.isArray(value["images"])) return [];
+  const images = value["images"] as readonly Json[];
+  return images.flatMap((entry, index) => (isObject(entry) ? [{ index, entry }] : []));
+}
+
 function kustomizationEdits(file: YamlFile, value: Json, update: ImageUpdate, document: number): FieldEdit[] {
-  if (
-    !isObject(value) ||
-    (value["kind"] !== undefined && value["kind"] !== "Kustomization" && value["kind"] !== "Component")
-  )
-    return [];
-  const images = value["images"];
-  if (!Array.isArray(images)) return [];
-  return (images as readonly Json[]).flatMap((entry, index) => {
-    if (!isObject(entry) || entry["name"] !== update.name) return [];
-    const wanted: [string, string | undefined][] = [
-      ["newName", update.newName],
-      ["newTag", update.tag],
-      ["digest", update.digest],
-    ];
-    const replaced = update.tag !== undefined || update.digest !== undefined;
-    return wanted.flatMap(([field, set]) => {
+  const wanted: [string, string | undefined][] = [
+    ["newName", update.newName],
+    ["newTag", update.tag],
+    ["digest", update.digest],
+  ];
+  const replaced = update.tag !== undefined || update.digest !== undefined;
+  const named = kustomizationImages(value).filter(({ entry }) => entry["name"] === update.name);
+  return named.flatMap(({ index, entry }) =>
+    wanted.flatMap(([field, set]) => {
       const pointer = `/images/${index}/${field}`;
       const there = entry[field] !== undefined;
       if (set !== undefined && there) return [{ document, pointer, value: set }];
@@ -100,6 +130,6 @@ function kustomizationEdits(file: YamlFile, value: Json, update: ImageUpdate, do
       if (there && replaced && field !== "newName")
         throw file.error("INVALID", document, pointer, "would go on to count beside what is set");
       return [];
-    });
-  });
+    }),
+  );
 }
