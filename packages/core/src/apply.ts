@@ -226,7 +226,7 @@ function readingHealth(options: ApplyOptions): HealthWaiter {
       const read = keys.map(async (key) => {
         const target = targets.get(targetOf(key));
         const item = planning.changes.get(key)?.item ?? { key };
-        const context = callContext({ ...options, ...(signal && { signal }) }, key);
+        const context = callContext({ ...options, ...(signal && { signal }) }, item);
         const observed = (await target?.observe([item], context))?.get(key);
         const judge = target?.target.health?.bind(target.target);
         return [key, observedHealth(observed, judge && (({ live }) => judge(live)))] as const;
@@ -256,7 +256,7 @@ async function carryOut(
   const deadline = performance.now() + (options.application.healthTimeoutMs ?? 300_000);
   // A stop starts nothing more, but lets the write in flight end: only a lost lease cuts it off.
   const context: WriteContext = {
-    ...callContext({ ...options, signal: options.lease.signal }, key),
+    ...callContext({ ...options, signal: options.lease.signal }, item),
     lease: options.lease,
     async checkpoint(next: TargetState) {
       state = next;

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { toTrueUpError, TrueUpError, type Health, type Lease, type RowChange } from "@trueup/spec";
+import { formatKey, toTrueUpError, TrueUpError, type Health, type Key, type Lease, type RowChange } from "@trueup/spec";
 import type { ApplyOptions, ObjectResult } from "./apply.ts";
 import type { ControllerEvent, StepName, Untimed } from "./events.ts";
 import type { Blocked, Gate, GateOptions } from "./gate.ts";
+import { handOver } from "./hand-over.ts";
 import { worst } from "./health.ts";
 import { interrupted, type IntentOptions } from "./intent.ts";
 import { createJournal, type Journal } from "./journal.ts";
@@ -24,6 +25,9 @@ export interface RunOptions {
   /** A stop: nothing more is started, what is in flight ends. */
   readonly signal: AbortSignal;
 }
+
+/** What waits for another application to be rendered, or to end its run, is looked at again. */
+const HELD_AGAIN_MS = 5_000;
 
 /** Whether this run has nothing to do: same inputs, the last run ended well, and every target is seen and undisturbed. */
 export function isSettled(engine: Engine, runtime: Runtime, resolved: Resolved): boolean {
@@ -59,6 +63,8 @@ export interface RunInProgress extends AsyncDisposable {
   intend(rows: readonly RowChange[]): Promise<void>;
   applyOptions(): Omit<ApplyOptions, "application" | "planning" | "graph" | "deletes">;
   applied(done: readonly ObjectResult[]): void;
+  /** Objects that change hands between applications do so now. */
+  handOver(planning: RunPlanning): Promise<void>;
   /** Rows of objects that need no write. */
   settle(planning: RunPlanning, orders: { readonly graph: Graph }): void;
   verifyOptions(): Pick<VerifyOptions, "keys" | "signal" | "onWaiting">;
@@ -87,6 +93,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
   let rendered: RenderedApplication | undefined;
   let results: readonly ObjectResult[] = [];
   let approval: Ending["approval"];
+  let held: ReadonlyMap<Key, string> = new Map();
   let ended = false;
   let through = 0;
   runtime.superseded = superseded;
@@ -154,14 +161,17 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     const begun: Begun = { run, trigger, startedAt, finishedAt: engine.now() };
     const recorded = record(runtime, begun, ending);
     const all = [...rows, ...recorded.rows];
-    if (lease !== undefined && all.length > 0) await journalOf().persist(all);
+    // Rows that were recorded before wait for it too: without the lease nothing can be written.
+    if (lease !== undefined) await journalOf().persist(all);
     put(recorded.rows);
     runtime.status.lastRun = recorded.entry;
     const failed = runtime.status.failures + (ending.outcome === "failed" ? 1 : 0);
     runtime.status.failures = runtime.record === undefined ? failed : (runtime.record.state.failures ?? 0);
     finish(ending);
     const { outcome, revision, changes, error, blocked } = ending;
-    const retryAfterMs = results.find((result) => result.retryAfterMs !== undefined)?.retryAfterMs;
+    const pending = results.find((result) => result.retryAfterMs !== undefined)?.retryAfterMs;
+    const putOff = held.size > 0 ? HELD_AGAIN_MS : outcome === "blocked" ? error?.retryAfterMs : undefined;
+    const retryAfterMs = pending ?? putOff;
     return {
       outcome,
       changes,
@@ -305,6 +315,9 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       results = done;
       approval = runtime.record?.state.intent?.approval;
     },
+    async handOver({ moves }: RunPlanning): Promise<void> {
+      held = await handOver(engine, runtime, lease as Lease, moves, signal);
+    },
     settle({ settles, releases }: RunPlanning, { graph }: { readonly graph: Graph }): void {
       const rows: RowChange[] = [
         ...settles.map((tracked): RowChange => {
@@ -368,13 +381,15 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
           ? "cancelled"
           : broke !== undefined
             ? "failed"
-            : pending
+            : pending || held.size > 0
               ? "blocked"
               : "succeeded";
       status.phase = outcome === "failed" ? "failed" : outcome === "blocked" ? "waiting" : "idle";
       delete status.error;
       delete status.reason;
       if (broke !== undefined && outcome === "failed") status.error = broke;
+      const [waiting] = held;
+      if (waiting !== undefined) status.reason = `${formatKey(waiting[0])} is not deleted: ${waiting[1]}`;
       if (outcome === "succeeded") {
         delete status.plan;
         if (resolved !== undefined) status.revision = resolved.revision;

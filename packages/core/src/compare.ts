@@ -2,6 +2,7 @@ import {
   ADOPT,
   APPLICATION_LABEL,
   formatRef,
+  isOwnMark,
   parseKey,
   REPLACE,
   TRACKING_ID,
@@ -25,7 +26,7 @@ import {
 import { diff, maskOf, mergeMasks, project, redact, sensitivePointers } from "@trueup/diff";
 import type { GuardedTarget } from "./guard.ts";
 import type { Keyed } from "./keyed.ts";
-import { maskFor, rowOf } from "./row.ts";
+import { formerNames, maskFor, rowOf } from "./row.ts";
 
 /** What a plan says of one object. */
 export type Verdict =
@@ -35,7 +36,8 @@ export type Verdict =
   | { readonly type: "settle"; readonly tracked: Tracked }
   /** Our row goes, the object is not touched. */
   | { readonly type: "release"; readonly finding?: string }
-  | { readonly type: "failure"; readonly error: TrueUpError };
+  /** `holder`: whose mark it bears. */
+  | { readonly type: "failure"; readonly error: TrueUpError; readonly holder?: Owner };
 
 export interface Comparison {
   readonly item: Item;
@@ -61,7 +63,8 @@ export async function compareItem(comparison: Comparison): Promise<Verdict> {
 async function compareDeclared(comparison: Comparison, declared: Declared): Promise<Verdict> {
   const { item, seen, keyed, application } = comparison;
   const { key, tracked } = item;
-  const inGit = tracked?.applied !== keyed.declared(declared);
+  // What was handed over still bears the giver's mark: that it stands as declared is not enough.
+  const inGit = tracked?.applied !== keyed.declared(declared) || tracked?.formerly !== undefined;
   if (seen.status === "settled" && !inGit) return { type: "none" };
 
   let adopting = false;
@@ -73,7 +76,7 @@ async function compareDeclared(comparison: Comparison, declared: Declared): Prom
     if (!adopting && !inGit && stands(comparison, seen.live)) return { type: "none" };
   }
 
-  const planned = (await comparison.plan()) ?? planByDiff(comparison, declared, adopting);
+  const planned = remarked(comparison, (await comparison.plan()) ?? planByDiff(comparison, declared, adopting));
   if (planned.action === "none") {
     const row = seen.status === "found" ? settledRow(comparison, declared, seen.live) : undefined;
     return row === undefined ? { type: "none" } : { type: "settle", tracked: row };
@@ -84,6 +87,18 @@ async function compareDeclared(comparison: Comparison, declared: Declared): Prom
   }
   const action = adopting && planned.action !== "replace" ? "adopt" : planned.action;
   return { type: "change", planned: { ...planned, action }, change: describe(comparison, planned, action) };
+}
+
+/** What another application handed over is written once, so that it bears our mark. */
+function remarked({ item, seen, target, owner }: Comparison, planned: Planned): Planned {
+  const { key, tracked } = item;
+  if (tracked?.formerly === undefined || (planned.action !== "update" && planned.action !== "none")) return planned;
+  const mark = seen.status === "found" ? target.target.ownerOf?.(seen.live, key) : undefined;
+  const giver = seen.status === "settled" ? tracked.formerly.at(-1) : mark?.application;
+  if (giver === undefined || giver === owner.application) return planned;
+  const reason = `moved from application ${giver}`;
+  if (planned.action === "update") return { ...planned, reason };
+  return { ...planned, action: "update", reason, stamp: "mark" };
 }
 
 /** Under the mask, less what others may write. */
@@ -103,8 +118,7 @@ function ownershipOf({ item, target, application, owner }: Comparison, live: Liv
   const marks = target.target.ownerOf !== undefined;
   const marked = target.target.ownerOf?.(live, item.key);
   if (marked !== undefined) {
-    const former = application.formerly?.includes(marked.application) === true;
-    const ours = marked.installation === owner.installation && (marked.application === owner.application || former);
+    const ours = isOwnMark(marked, { owner, formerly: formerNames(application, tracked) });
     return ours ? { whose: "ours" } : { whose: "another's", owner: marked };
   }
   if (tracked === undefined) return { whose: "nobody's" };
@@ -129,7 +143,8 @@ function notOurs(key: Key, { origin }: Declared, owner: Owner | undefined): Verd
     owner === undefined
       ? `${what} stands there already and is nobody's: nothing is overwritten unless the application, or the object's ${ADOPT} annotation, says adopt: if-unowned`
       : `${what} belongs to application ${owner.application} of installation ${owner.installation}`;
-  return { type: "failure", error: new TrueUpError("NOT_OURS", message, { key, origin, retryable: false }) };
+  const error = new TrueUpError("NOT_OURS", message, { key, origin, retryable: false });
+  return owner === undefined ? { type: "failure", error } : { type: "failure", error, holder: owner };
 }
 
 /** The plan of a target that has none of its own: what our mask covers, live against declared. */
@@ -263,9 +278,8 @@ function provenOurs(
   if (target.target.ownerOf !== undefined) {
     const marked = target.target.ownerOf(live, item.key);
     if (marked === undefined) return "it no longer bears our mark";
-    const former = application.formerly?.includes(marked.application) === true;
     if (marked.installation !== owner.installation) return "another installation has it";
-    return marked.application === owner.application || former ? true : undefined;
+    return isOwnMark(marked, { owner, formerly: formerNames(application, tracked) }) ? true : undefined;
   }
   if (tracked.expected === undefined) return "a create was interrupted, and what stands there may be another's";
   const same = tracked.uid === undefined || live.uid === undefined || tracked.uid === live.uid;

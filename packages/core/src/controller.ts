@@ -112,7 +112,8 @@ export function createController<S extends string, R extends string = never, T e
   let started: { live: LiveChanges; polls: Polls; stop: Stop } | undefined;
   const unlog = options.logger === undefined ? undefined : logEvents(parts.events, options.logger);
 
-  const engineOf = (): Promise<Engine> => (ready ??= createEngine(options, parts, (name) => runtimes.has(name)));
+  const engineOf = (): Promise<Engine> =>
+    (ready ??= createEngine(options, parts, { applications: runtimes, mark: markByName }));
 
   function runtimeOf(name: string): Runtime {
     const runtime = runtimes.get(name);
@@ -152,6 +153,11 @@ export function createController<S extends string, R extends string = never, T e
       options.logger?.error({ application: runtime.application.name, error: String(error) }, "could not be queued");
     });
   };
+
+  function markByName(name: string, trigger: string): void {
+    const runtime = started === undefined ? undefined : runtimes.get(name);
+    if (runtime !== undefined) mark(runtime, trigger);
+  }
 
   /** Why an application may not run yet. */
   function waitsFor(runtime: Runtime): string | undefined {

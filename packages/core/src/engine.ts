@@ -22,7 +22,7 @@ import { createKeyed } from "./keyed.ts";
 import { callContext } from "./plan.ts";
 import type { Policy } from "./policies/policy.ts";
 import { createRenderCache } from "./render-cache.ts";
-import type { Engine } from "./runtime.ts";
+import type { Engine, Runtime } from "./runtime.ts";
 import { sealingStore } from "./seal.ts";
 import { sourceHead, type SourceHead } from "./sources.ts";
 
@@ -113,7 +113,7 @@ export function createParts(options: EngineOptions): Parts {
 export async function createEngine(
   options: EngineOptions,
   parts: Parts,
-  isApplication: (name: string) => boolean,
+  { applications, mark }: Pick<Engine, "applications" | "mark">,
 ): Promise<Engine> {
   const { store, now = Date.now } = options;
   const secret = options.key ?? (await store.settings.init(SECRET, randomBytes(32).toString("hex")));
@@ -142,7 +142,8 @@ export async function createEngine(
     sees: (target) => seeing.has(target),
     stopped: () => parts.switch.reason,
     validate: async (objects) => await checks.validate(objects),
-    isApplication,
+    applications,
+    mark,
     lookup: async (application, key) => await lookup(engine, application, key),
     now,
   };
@@ -159,7 +160,7 @@ async function lookup(engine: Engine, application: Application, key: Key): Promi
   if (target === undefined) throw new TrueUpError("NOT_FOUND", `lookup: no target has ${key}`, { key });
   const owner = { installation: engine.installation, application: application.name };
   const targetNames = (routed: string): string | undefined => engine.targets[routed]?.name;
-  const context = callContext({ application, owner, keyed: engine.keyed, targetNames }, key);
+  const context = callContext({ application, owner, keyed: engine.keyed, targetNames }, { key });
   const seen = (await target.observe([{ key }], context)).get(key);
   if (seen?.status === "unknown") throw seen.error;
   return seen?.status === "found" ? seen.live : undefined;

@@ -82,6 +82,8 @@ export type ControllerEvent = { readonly time: number } & (
   | ({ readonly type: "object-failed"; readonly error: TrueUpError } & OfObject)
   | ({ readonly type: "object-skipped"; readonly reason: string } & OfObject)
   | ({ readonly type: "object-pending"; readonly retryAfterMs: number } & OfObject)
+  /** It stands in another application's record now: nothing was deleted. */
+  | ({ readonly type: "object-moved"; readonly key: Key; readonly from: string; readonly to: string } & OfApplication)
   | ({ readonly type: "health-waiting"; readonly waiting: number; readonly total: number } & OfRun)
   | ({
       readonly type: "run-finished";

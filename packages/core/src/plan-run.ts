@@ -1,5 +1,7 @@
 import { toTrueUpError, targetOf, type PolicyFinding } from "@trueup/spec";
-import { plan, type Planning } from "./plan.ts";
+import type { Planning } from "./plan.ts";
+import type { Moves } from "./moves.ts";
+import { planWithMoves } from "./plan-moves.ts";
 import { asFindings, evaluatePolicies } from "./policies/evaluate.ts";
 import type { RenderedApplication } from "./render.ts";
 import type { Resolved } from "./resolve.ts";
@@ -25,6 +27,8 @@ export interface RunPlanning extends Planning {
   readonly identities: ReadonlyMap<string, string>;
   /** What policies say of it: in the plan's findings too, for people. */
   readonly policyFindings: readonly PolicyFinding[];
+  /** What changes hands between applications. */
+  readonly moves: Moves;
 }
 
 /** Step 3 in a run. What a watch vouches for is not read; what was read is no longer in doubt. */
@@ -42,7 +46,7 @@ export async function planRun(
   runtime.dirty = new Set();
   const seeing = new Set([...engine.guarded.keys()].filter(engine.sees));
   try {
-    const planned = await plan({
+    const { planned, moves } = await planWithMoves(engine, runtime, {
       application,
       revision: resolved.revision,
       rendered,
@@ -77,7 +81,7 @@ export async function planRun(
     for (const key of [...planning.changes.keys(), ...planning.failures.keys()]) runtime.dirty.add(key);
     for (const [key, health] of planning.health) runtime.health.report(key, health);
     for (const key of planning.releases) runtime.health.report(key, { status: "healthy" });
-    return { ...planning, identities, policyFindings };
+    return { ...planning, identities, policyFindings, moves };
   } catch (error) {
     for (const key of taken) runtime.dirty.add(key);
     throw toTrueUpError(error);

@@ -23,6 +23,7 @@ import { compareItem, type Verdict } from "./compare.ts";
 import type { GuardedTarget } from "./guard.ts";
 import type { Keyed } from "./keyed.ts";
 import type { RenderedApplication } from "./render.ts";
+import { formerNames } from "./row.ts";
 import { impersonationOf } from "./select.ts";
 
 export interface PlanOptions {
@@ -45,6 +46,10 @@ export interface PlanOptions {
   readonly identities?: ReadonlyMap<string, string>;
   /** What each was when the inventory was written: where that differs, nothing is deleted there. */
   readonly recordedIdentities?: Readonly<Record<string, string>>;
+  /** Rows that are left alone though nothing declares them, and why: they are another's now, or may be. */
+  readonly kept?: ReadonlyMap<Key, string>;
+  /** Declared objects that are not ours to have. */
+  readonly refused?: ReadonlyMap<Key, TrueUpError>;
   readonly signal?: AbortSignal;
 }
 
@@ -68,6 +73,8 @@ export interface Planning {
   readonly failures: ReadonlyMap<Key, TrueUpError>;
   /** Of every object that was read. */
   readonly health: ReadonlyMap<Key, Health>;
+  /** Applications of this installation whose mark stands where an object of ours should. */
+  readonly holders: ReadonlyMap<Key, string>;
   /** How many objects were read and compared. */
   readonly compared: number;
 }
@@ -83,14 +90,14 @@ export async function plan(options: PlanOptions): Promise<Planning> {
   return summarize(options, verdicts, items.size);
 }
 
-function itemsOf({ rendered, inventory }: PlanOptions): Map<Key, Item> {
+function itemsOf({ rendered, inventory, kept }: PlanOptions): Map<Key, Item> {
   const items = new Map<Key, Item>();
   for (const [key, declared] of rendered?.objects ?? []) {
     const tracked = inventory.get(key);
     items.set(key, tracked === undefined ? { key, declared } : { key, declared, tracked });
   }
   for (const [key, tracked] of inventory) {
-    if (!items.has(key)) items.set(key, { key, tracked });
+    if (!items.has(key) && kept?.has(key) !== true) items.set(key, { key, tracked });
   }
   return items;
 }
@@ -98,6 +105,7 @@ function itemsOf({ rendered, inventory }: PlanOptions): Map<Key, Item> {
 /** Whether nothing about this object can have changed since it was last recorded. */
 function isSettled({ settled, keyed }: PlanOptions, { key, declared, tracked }: Item): boolean {
   if (declared === undefined || tracked?.applied === undefined || settled === undefined) return false;
+  if (tracked.formerly !== undefined) return false;
   return tracked.applied === keyed.declared(declared) && settled(key);
 }
 
@@ -109,7 +117,7 @@ export async function observeItems(
   const groups = new Map<string, { target: GuardedTarget; items: Item[]; context: CallContext }>();
   const seen = new Map<Key, Observed>();
   for (const item of items) {
-    const context = callContext(options, item.key);
+    const context = callContext(options, { key: item.key });
     const name = targetOf(item.key);
     const target = options.targets.get(name);
     if (target === undefined) {
@@ -134,18 +142,19 @@ export async function observeItems(
 /** The context of calls about one object. */
 export function callContext(
   options: Pick<PlanOptions, "application" | "owner" | "keyed" | "targetNames" | "signal">,
-  key: Key,
+  { key, tracked }: Pick<Item, "key" | "tracked">,
 ): CallContext {
   const { application, owner, keyed, signal, targetNames = (name: string) => name } = options;
   const as =
     application.as === undefined && application.routes === undefined
       ? undefined
       : impersonationOf(application, parseKey(key), targetNames);
+  const formerly = formerNames(application, tracked);
   return {
     application: application.name,
     owner,
     fingerprint: keyed.fingerprint,
-    ...(application.formerly && { formerly: application.formerly }),
+    ...(formerly.length > 0 && { formerly }),
     ...(application.ignore && { ignore: application.ignore }),
     ...(as && { as }),
     ...(signal && { signal }),
@@ -187,6 +196,8 @@ async function judgeOne(
 ): Promise<Verdict> {
   const name = targetOf(item.key);
   const target = options.targets.get(name);
+  const refused = options.refused?.get(item.key);
+  if (refused !== undefined) return { type: "failure", error: refused };
   try {
     if (target === undefined || seen.status === "unknown") {
       throw seen.status === "unknown" ? seen.error : new TrueUpError("UNAVAILABLE", `the target ${name} is not there`);
@@ -200,7 +211,7 @@ async function judgeOne(
       keyed: options.keyed,
       declaredUids,
       sameTarget: isSameTarget(options, name),
-      plan: () => target.plan(item, seen, { ...callContext(options, item.key), purpose: options.purpose }),
+      plan: () => target.plan(item, seen, { ...callContext(options, item), purpose: options.purpose }),
     });
   } catch (error) {
     return { type: "failure", error: toTrueUpError(error) };
@@ -222,7 +233,9 @@ function summarize(
   const releases: Key[] = [];
   const failures = new Map<Key, TrueUpError>();
   const health = new Map<Key, Health>();
+  const holders = new Map<Key, string>();
   const findings: Finding[] = [...(options.rendered?.warnings ?? [])];
+  for (const message of options.kept?.values() ?? []) findings.push({ severity: "warning", message });
   for (const [key, { item, seen, verdict }] of verdicts) {
     const origin = item.declared?.origin;
     if (seen.status === "settled") health.set(key, seen.health);
@@ -239,6 +252,7 @@ function summarize(
         break;
       case "failure":
         failures.set(key, verdict.error);
+        if (verdict.holder?.installation === options.owner.installation) holders.set(key, verdict.holder.application);
         findings.push({ severity: "error", message: failureMessage(key, verdict.error), ...(origin && { origin }) });
         break;
       case "none":
@@ -259,7 +273,7 @@ function summarize(
     unchanged: total - list.length - releases.length - failures.size,
     findings,
   };
-  return { plan, changes: new Map(changes), settles, releases, failures, health, compared: verdicts.size };
+  return { plan, changes: new Map(changes), settles, releases, failures, health, holders, compared: verdicts.size };
 }
 
 const failureMessage = (key: Key, error: TrueUpError): string => {

@@ -38,6 +38,9 @@ export async function resolve(
   }
 }
 
+/** A person waits for these, and means what the source says now: what moved a moment ago is not to be deleted. */
+const ASKED: ReadonlySet<string> = new Set(["manual", "remove"]);
+
 async function newest(
   source: Engine["sources"] extends ReadonlyMap<string, infer S> ? S : never,
   trigger: string,
@@ -46,7 +49,7 @@ async function newest(
   const known = source.revision;
   if (known !== undefined && (trigger === "commit" || trigger === "start" || trigger === "drift")) return known;
   try {
-    return await source.resolve({ maxAgeMs: trigger === "manual" ? 0 : 1_000, signal });
+    return await source.resolve({ maxAgeMs: ASKED.has(trigger) ? 0 : 1_000, signal });
   } catch (error) {
     // What was resolved before still is the truth we know: a source that is away stops no healing.
     if (known !== undefined && trigger !== "manual" && !signal.aborted) return known;

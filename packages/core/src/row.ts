@@ -43,8 +43,9 @@ export function rowOf(input: RowInput): Tracked {
   const { key, declared, live, application, keyed, before } = input;
   const mask = internMask(input.mask ?? maskOf(declared.manifest));
   const state = input.state ?? before?.state;
+  const { formerly: _, ...kept } = before ?? {};
   return {
-    ...intendedRow(key, declared, before, input.dependsOn ?? before?.dependsOn ?? []),
+    ...intendedRow(key, declared, before && (kept as Tracked), input.dependsOn ?? before?.dependsOn ?? []),
     ...(live.uid !== undefined && { uid: live.uid }),
     mask,
     expected: keyed.fingerprint(live.manifest, maskFor(application, mask, live)),
@@ -53,6 +54,12 @@ export function rowOf(input: RowInput): Tracked {
     ...(input.run !== undefined && { run: input.run }),
   };
 }
+
+/** Under which names besides the application's own an object may be marked, and be its own: those it had, and those that handed it over. */
+export const formerNames = (
+  { formerly = [] }: Pick<Application, "formerly">,
+  tracked: Tracked | undefined,
+): readonly string[] => (tracked?.formerly === undefined ? formerly : [...formerly, ...tracked.formerly]);
 
 /** The row before the first write: it says that we are about to own this, and nothing of how it stands. */
 export function intendedRow(

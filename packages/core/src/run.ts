@@ -51,6 +51,7 @@ export async function run(engine: Engine, runtime: Runtime, options: RunOptions)
 
     // 5. and 6. What will be ours is on disk before the first write; then each change, after what it waits for.
     const orders = orderPlan(engine, rendered, planning);
+    await about.handOver(planning);
     if (gated.status === "open") {
       await step("intent", () =>
         about.intend(intent({ ...about.intentOptions(), ...orders, runtime, planning, gate: gated })),

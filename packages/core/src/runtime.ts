@@ -55,7 +55,10 @@ export interface Engine {
   /** For one call to a target, or one policy. */
   readonly callTimeoutMs: number;
   readonly validate: (objects: readonly Declared[]) => Promise<readonly TrueUpError[]>;
-  readonly isApplication: (name: string) => boolean;
+  /** Asks for a run of an application. Does nothing where the controller was not started. */
+  readonly mark: (application: string, trigger: string) => void;
+  /** All applications of the controller, as they are now. */
+  readonly applications: ReadonlyMap<string, Runtime>;
   readonly lookup: (application: Application, key: Key) => Promise<Live | undefined>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

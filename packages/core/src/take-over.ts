@@ -7,7 +7,7 @@ import type { Engine, Runtime } from "./runtime.ts";
  */
 export async function takeOver(engine: Engine, { application }: Runtime, lease: Lease): Promise<void> {
   for (const former of application.formerly ?? []) {
-    if (former === application.name || engine.isApplication(former)) continue;
+    if (former === application.name || engine.applications.has(former)) continue;
     const { state, inventory } = await engine.store.read(former);
     if (inventory.size === 0) continue;
     const theirs = await engine.store.claim(former, engine.holder, engine.leaseMs);

@@ -28,6 +28,8 @@ export interface Tracked {
   readonly prune?: "disabled" | "confirm";
   /** The run that last wrote it. */
   readonly run?: string;
+  /** Applications whose mark it may still bear: it was handed over, and the next apply marks it anew. */
+  readonly formerly?: readonly string[];
   readonly state?: TargetState;
 }
 
@@ -80,7 +82,7 @@ export interface Impersonation {
 export interface CallContext extends CallOptions {
   readonly application: string;
   readonly owner: Owner;
-  /** Former names of the application: what bears their mark is its own. */
+  /** Former names of the application, and applications that handed the object over: what bears their mark is its own. */
   readonly formerly?: readonly string[];
   /** What of live objects is left alone; a target that writes whole objects keeps it (`keepIgnored` of @trueup/diff). */
   readonly ignore?: readonly IgnoreRule[];
