@@ -44,6 +44,50 @@ describe("faults", () => {
     expect((await cluster().request("GET", `/api/v1/namespaces/${name}`)).status).toBe(404);
   });
 
+  it.each([[["web", "receiver"]], [["receiver", "web"]]])(
+    "row 34: an object that moves between applications keeps its uid and bears the new mark (%s)",
+    async (order) => {
+      const namespace = await cluster().namespace();
+      const [stays, moves] = [configMap(namespace, "stays", { a: "1" }), configMap(namespace, "moves", { a: "1" })];
+      const { controller, source, store, events } = world(
+        cluster(),
+        { "w/s.yaml": yaml(stays), "w/m.yaml": yaml(moves), "r/c.yaml": yaml(configMap(namespace, "c", { a: "1" })) },
+        { application: { path: "w" } },
+      );
+      await controller.set({ name: "receiver", source: "git", path: "r", target: "cluster" });
+      const synced = async (): Promise<string[]> => {
+        const told: string[] = [];
+        for (const name of order) {
+          const { error, changes } = await controller.sync(name);
+          expect(error).toBeUndefined();
+          told.push(...changes.map(({ action, reason }) => `${action}: ${reason}`));
+        }
+        return told;
+      };
+      await synced();
+      const uid = (await get(namespace, "moves")).body.metadata["uid"];
+      events.length = 0;
+      source.commit({ "w/m.yaml": undefined, "r/m.yaml": yaml(moves) });
+      expect(await synced()).toEqual(["update: moved from application web"]);
+      const { metadata } = (await get(namespace, "moves")).body;
+      expect([metadata["uid"], metadata.labels?.["trueup.dev/application"]]).toEqual([uid, "receiver"]);
+      const rows = async (name: string): Promise<number> => (await store.read(name)).inventory.size;
+      expect([await rows("web"), await rows("receiver")]).toEqual([1, 2]);
+      // Back, while a watch vouches for what stands there; from then on it is the former owner's again.
+      await controller.start();
+      source.commit({ "w/m.yaml": yaml(moves), "r/m.yaml": undefined });
+      const label = async () => (await get(namespace, "moves")).body.metadata.labels?.["trueup.dev/application"];
+      await until("the mark", label, (mark) => mark === "web");
+      await until("idle", () => ["web", "receiver"].every((name) => controller.status(name).phase === "idle"));
+      expect([await rows("web"), await rows("receiver")]).toEqual([2, 1]);
+      await edit(namespace, "moves", "by hand");
+      await until("healed", async () => (await valueOf(namespace, "moves")) === "1");
+      expect((await get(namespace, "moves")).body.metadata["uid"]).toBe(uid);
+      const drifts = events.flatMap((event) => (event.type === "drift-detected" ? [event.application] : []));
+      expect([drifts, events.filter(({ type }) => type === "object-deleted")]).toEqual([["web"], []]);
+    },
+  );
+
   it("row 38: an object that changed between read and write is read again, a bounded number of times", async () => {
     const namespace = await cluster().namespace();
     const { options, set } = await faulty(cluster());

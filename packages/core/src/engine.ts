@@ -22,7 +22,7 @@ import { createKeyed } from "./keyed.ts";
 import { callContext } from "./plan.ts";
 import type { Policy } from "./policies/policy.ts";
 import { createRenderCache } from "./render-cache.ts";
-import type { Engine, Runtime } from "./runtime.ts";
+import type { Engine } from "./runtime.ts";
 import { sealingStore } from "./seal.ts";
 import { sourceHead, type SourceHead } from "./sources.ts";
 

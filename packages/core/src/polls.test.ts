@@ -88,3 +88,34 @@ it("is woken by a source that watches, until it is stopped", async () => {
   await vi.advanceTimersByTimeAsync(0);
   expect(memory.calls.resolve).toBe(asked);
 });
+
+it("a wake during a question asks again: the answer under way may be from before", async () => {
+  const { memory, polls, heard, stop } = polling(true);
+  let answer = (): void => {};
+  const held = new Promise<void>((resolve) => (answer = resolve));
+  const { resolve } = memory;
+  let asked = 0;
+  memory.resolve = async (options) => {
+    const revision = await resolve(options);
+    if (++asked === 1) await held;
+    return revision;
+  };
+  polls.start(stop.signal);
+  await vi.advanceTimersByTimeAsync(0);
+  memory.commit({ a: "2" });
+  const waiting = polls.ask("repo");
+  expect([asked, heard]).toEqual([1, []]);
+  answer();
+  await waiting;
+  await vi.advanceTimersByTimeAsync(0);
+  expect([asked, heard]).toEqual([
+    2,
+    [
+      ["repo", true],
+      ["repo", false],
+    ],
+  ]);
+  stop.abort();
+  await vi.advanceTimersByTimeAsync(2_000);
+  await polls.stop();
+});

@@ -22,7 +22,30 @@ export function createPolls({ engine, intervalMs, onRevision }: PollsOptions): P
   let loops: Promise<void>[] = [];
   const unwatch: (() => void)[] = [];
 
-  async function ask(name: string): Promise<void> {
+  const asking = new Map<string, Promise<void>>();
+  const next = new Map<string, Promise<void>>();
+
+  /** One question at a time; whoever asks during one gets the next: the answer under way may be from before. */
+  function ask(name: string): Promise<void> {
+    const running = asking.get(name);
+    if (running === undefined) {
+      const question = askOnce(name).finally(() => asking.delete(name));
+      asking.set(name, question);
+      return question;
+    }
+    let after = next.get(name);
+    if (after === undefined) {
+      const again = (): Promise<void> => {
+        next.delete(name);
+        return ask(name);
+      };
+      after = running.then(again, again);
+      next.set(name, after);
+    }
+    return after;
+  }
+
+  async function askOnce(name: string): Promise<void> {
     const source = engine.sources.get(name);
     if (source === undefined) return;
     const revision = await source.resolve();
