@@ -26,6 +26,8 @@ describe("after a run", () => {
         delayMs: 60_000,
       });
     }
+    const later = { ...blocked, until: 86_401_000 };
+    expect(after({ outcome: "blocked", changes: [], blocked: later })?.delayMs, "looked at again").toBe(3_600_000);
     expect(after({ outcome: "blocked", changes: [], blocked: { ...blocked, by: "limit", until: 500 } })).toEqual({
       trigger: "limit",
       delayMs: 0,

@@ -20,6 +20,9 @@ export interface AfterRunOptions {
   readonly jitter: number;
 }
 
+/** A timer does not see a clock that is set, or a machine that slept: the moment is looked at again at least so often, without a run. */
+export const LOOK_AGAIN_MS = 3_600_000;
+
 /**
  * When an application wants its next run without anybody asking. Pure. What failed is tried with growing delays, and
  * then at every interval: what stood in the way may have gone without a sign.
@@ -30,7 +33,7 @@ export function afterRun(options: AfterRunOptions): NextMark | undefined {
   if (result.retryAfterMs !== undefined) return { trigger: "pending", delayMs: result.retryAfterMs };
   // Not in between: what keeps it closed does not go away by being asked.
   if (result.blocked?.until !== undefined)
-    return { trigger: result.blocked.by, delayMs: Math.max(result.blocked.until - now, 0) };
+    return { trigger: result.blocked.by, delayMs: waitUntil(result.blocked.until, now) };
   const again: NextMark = {
     trigger: "interval",
     delayMs: (application.observeEveryMs ?? 180_000) * (0.9 + 0.2 * jitter),
@@ -45,6 +48,8 @@ export function afterRun(options: AfterRunOptions): NextMark | undefined {
   }
   return watched && result.outcome !== "failed" ? undefined : again;
 }
+
+export const waitUntil = (moment: number, now: number): number => Math.min(Math.max(moment - now, 0), LOOK_AGAIN_MS);
 
 function backoff({ retry = {} }: Application, failures: number): number {
   const { delayMs = 1_000, factor = 2, maxDelayMs = 180_000 } = retry;

@@ -70,9 +70,10 @@ async function compareDeclared(comparison: Comparison, declared: Declared): Prom
   let adopting = false;
   if (seen.status === "found") {
     const ownership = ownershipOf(comparison, seen.live);
-    if (ownership.whose === "another's") return notOurs(key, declared, ownership.owner);
+    if (ownership.whose === "another's") return notOurs(key, declared, ownership.owner, application.name);
     adopting = ownership.whose === "nobody's";
-    if (adopting && adoptPolicy(application, declared) === "never") return notOurs(key, declared, undefined);
+    if (adopting && adoptPolicy(application, declared) === "never")
+      return notOurs(key, declared, undefined, application.name);
     if (!adopting && !inGit && stands(comparison, seen.live)) return { type: "none" };
   }
 
@@ -137,12 +138,12 @@ function adoptPolicy(application: Application, { manifest }: Declared): AdoptPol
   return application.adopt ?? "never";
 }
 
-function notOurs(key: Key, { origin }: Declared, owner: Owner | undefined): Verdict {
+function notOurs(key: Key, { origin }: Declared, owner: Owner | undefined, application: string): Verdict {
   const what = formatRef(parseKey(key));
   const message =
     owner === undefined
       ? `${what} stands there already and is nobody's: nothing is overwritten unless the application, or the object's ${ADOPT} annotation, says adopt: if-unowned`
-      : `${what} belongs to application ${owner.application} of installation ${owner.installation}`;
+      : `${what} belongs to application ${owner.application} of installation ${owner.installation}: ${application} leaves it as it is`;
   const error = new TrueUpError("NOT_OURS", message, { key, origin, retryable: false });
   return owner === undefined ? { type: "failure", error } : { type: "failure", error, holder: owner };
 }

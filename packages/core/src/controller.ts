@@ -13,7 +13,7 @@ import {
   type Stop,
   targetOf,
 } from "@trueup/spec";
-import { afterRun } from "./after-run.ts";
+import { afterRun, waitUntil } from "./after-run.ts";
 import { approved, withdrawn } from "./approvals.ts";
 import { sleep } from "./call.ts";
 import { checkApplication, checkDependencies, type Names } from "./check-application.ts";
@@ -208,16 +208,21 @@ export function createController<S extends string, R extends string = never, T e
     });
   }
 
-  /** Woken as a place came free, and another application has it already: what it would do was planned, and is not planned anew. */
+  /** Woken too early, or as another application took the place: what it would do was planned, and is not planned anew. */
   function heldStill({ limits, now }: Engine, runtime: Runtime, trigger: string): RunResult | undefined {
     const { application, status } = runtime;
-    const held = trigger === "limit" && status.blockedBy === "limit" ? limits?.held(application.name) : undefined;
+    const { blockedBy, reason = "", until = 0 } = status;
+    if (trigger !== blockedBy || (blockedBy !== "limit" && blockedBy !== "window")) return undefined;
+    const held = blockedBy === "limit" ? limits?.held(application.name) : until > now() ? { reason, until } : undefined;
     if (held === undefined) return undefined;
-    const { reason, until } = held;
-    Object.assign(status, { reason, until });
-    if (started !== undefined) mark(runtime, "limit", Math.max(until - now(), 0));
-    const blocked = { status: "blocked", by: "limit", reason, until } as const;
-    return { outcome: "blocked", changes: [], blocked };
+    Object.assign(status, { reason: held.reason, until: held.until });
+    if (started !== undefined) mark(runtime, trigger, waitUntil(held.until, now()));
+    const { reason: why, until: when } = held;
+    return {
+      outcome: "blocked",
+      changes: [],
+      blocked: { status: "blocked", by: blockedBy, reason: why, until: when },
+    };
   }
 
   async function countForLimits({ limits, emit }: Engine, runtime: Runtime, result: RunResult): Promise<void> {

@@ -43,6 +43,23 @@ describe("sync windows", () => {
     ]);
   });
 
+  it("a timer that comes too early, as the clock was set back, waits on without a run", async () => {
+    let back = 0;
+    const clock = clockFrom("2026-03-02T08:59:59.800Z");
+    const { controller, target, events } = world(
+      { "a.yaml": config("a", "one") },
+      { windows },
+      { now: () => clock() - back },
+    );
+    await controller.start();
+    await until(() => controller.status("web").phase === "blocked", "closed");
+    back = 300;
+    await until(() => names(target).length === 1, "opened");
+    expect(clock() - back).toBeGreaterThanOrEqual(Date.parse("2026-03-02T09:00:00Z"));
+    expect(types(events).filter((type) => type === "run-started")).toHaveLength(2);
+    expect(types(events).filter((type) => type === "run-blocked")).toHaveLength(1);
+  });
+
   it("a person's sync goes through where the window says manual, and only then; so do rollback and remove", async () => {
     const now = (): number => Date.parse("2026-03-02T03:00:00Z");
     const strict = world({ "a.yaml": config("a", "one") }, { windows }, { now });

@@ -207,7 +207,7 @@ describe("ownership", () => {
     target.put(ownedBy("other"));
     const refused = await planFor(target, [manifest("a")], { settings: { adopt: "always" } });
     expect(refused.failures.get(keyFor("a"))?.message).toBe(
-      "ConfigMap demo/a belongs to application other of installation here",
+      "ConfigMap demo/a belongs to application other of installation here: app leaves it as it is",
     );
     const moved = await planFor(target, [manifest("a")], { settings: { formerly: ["other"] } });
     expect(moved.failures.size).toBe(0);
