@@ -1,70 +1,7 @@
 /** Applications as objects of a target: an application of one controller declares those of another; child health and finalization follow from the contract. */
-import { createController, memoryStore, type Controller } from "@trueup/core";
-import { isObject, keyOf, parseKey } from "@trueup/spec";
-import type { Application, Edge, Health, Key, Live, Manifest, Observed, Target } from "@trueup/spec";
+import { applicationTarget, createController, memoryStore } from "@trueup/core";
 import { memorySource, memoryTarget } from "@trueup/testkit";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-
-const NAME = "applications";
-const keyFor = (name: string): Key =>
-  keyOf({ target: NAME, group: "trueup.dev", kind: "Application", namespace: "", name });
-const specOf = ({ spec }: Manifest): Omit<Application, "name"> =>
-  (isObject(spec) ? spec : {}) as unknown as Application;
-
-/** Applications of a controller, as objects. */
-function applicationTarget(controller: Controller): Target {
-  const liveOf = (name: string): Live | undefined => {
-    const found = controller.applications().find((application) => application.name === name);
-    if (found === undefined) return undefined;
-    const { name: _, ...spec } = found;
-    const status = { health: healthOf(controller, name) };
-    const manifest = { apiVersion: "trueup.dev/v1", kind: "Application", metadata: { name }, spec, status };
-    return { manifest: manifest as unknown as Manifest };
-  };
-  return {
-    name: NAME,
-    async observe(items) {
-      const seen = (live: Live | undefined): Observed =>
-        live === undefined ? { status: "absent" } : { status: "found", live };
-      return new Map(items.map(({ key }) => [key, seen(liveOf(parseKey(key).name))]));
-    },
-    async apply({ key, declared }) {
-      const { name } = parseKey(key);
-      await controller.set({ ...specOf(declared?.manifest as Manifest), name });
-      return { status: "done", live: liveOf(name) as Live };
-    },
-    async delete({ key }) {
-      const { name } = parseKey(key);
-      if (liveOf(name) === undefined) return { status: "gone" };
-      const result = await controller.remove(name, { resources: "delete" });
-      if (result?.outcome === "succeeded") return { status: "gone" };
-      if (result?.error?.retryable === false) throw result.error;
-      return { status: "pending", retryAfterMs: 1_000 };
-    },
-    order(items) {
-      return items.flatMap(({ key, declared }): Edge[] => {
-        const { dependsOn = [] } = declared === undefined ? {} : specOf(declared.manifest);
-        return dependsOn.map((on) => ({ from: keyFor(on.application), to: key, reason: "dependsOn" }));
-      });
-    },
-    health: ({ manifest }) => (manifest["status"] as unknown as { health: Health }).health,
-    async watch(_scope, listener) {
-      const undo = controller.subscribe((event) => {
-        if (!("application" in event)) return;
-        const [key, live] = [keyFor(event.application), liveOf(event.application)];
-        listener(live === undefined ? { type: "gone", key } : { type: "changed", key, live });
-      });
-      return async () => undo();
-    },
-  };
-}
-
-function healthOf(controller: Controller, name: string): Health {
-  const { phase, health, lastRun, reason: message = phase } = controller.status(name);
-  if (phase === "suspended") return { status: "suspended" };
-  if (phase === "failed" || phase === "blocked") return { status: "degraded", message };
-  return lastRun === undefined || phase !== "idle" ? { status: "progressing" } : health;
-}
 
 const application = (name: string, more: object = {}): string => {
   const spec = { source: "git", target: "live", path: name, ...more };
@@ -140,7 +77,7 @@ describe("applications as objects of a target", () => {
   it("are refused with their own words, and never taken over from somebody else", async () => {
     const { source, child, parent, is } = await world({ "a.json": application("a", { target: "nowhere" }) });
     await until(() => expect(parent.status("all").phase).toBe("failed"));
-    expect(parent.status("all").error?.message).toBe("application a: target: nowhere is not one of live");
+    expect(parent.status("all").error?.message).toBe("a.json:1: application a: target: nowhere is not one of live");
     await child.set({ name: "b", source: "git", target: "live", path: "b" });
     await is("two");
     source.replace({ "b.json": application("b", { path: "c" }) });

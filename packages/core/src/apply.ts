@@ -156,7 +156,12 @@ async function walk(
           const planned = isBarrier(node) ? undefined : planning.changes.get(node);
           if (planned !== undefined && mine(planned.change)) queue.push(node);
           else if (!isBarrier(node) && planning.failures.has(node)) complete(node, "failed");
-          else if (!isBarrier(node) && awaited.has(node) && isUnhealthy(planning.health.get(node))) waiting.push(node);
+          else if (
+            !isBarrier(node) &&
+            awaited.has(node) &&
+            isUnhealthy(planning.health.get(node) ?? options.health.known(node))
+          )
+            waiting.push(node);
           else complete(node, "done");
         }
       }

@@ -35,6 +35,8 @@ export function isSettled(engine: Engine, runtime: Runtime, resolved: Resolved):
   if (!resolved.sameInputs || runtime.removing || runtime.dirty.size > 0) return false;
   if (status.lastRun?.outcome !== "succeeded" || status.failures > 0 || record?.state.intent !== undefined)
     return false;
+  // It has become healthy since: that is to be recorded.
+  if (status.lastRun.health?.status === "progressing" && status.health?.status === "healthy") return false;
   return targetsOf(application).every((routed) => {
     const name = engine.targets[routed]?.name ?? routed;
     return engine.sees(name) && runtime.observed.has(name);
@@ -79,7 +81,8 @@ export interface RunInProgress extends AsyncDisposable {
 
 export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions): RunInProgress {
   const { trigger, byPerson = false, signal: stop } = options;
-  const application = runtime.application.name;
+  const ranFor = runtime.application;
+  const application = ranFor.name;
   const run = randomUUID();
   const startedAt = engine.now();
   const startedTick = performance.now();
@@ -165,6 +168,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     if (lease !== undefined) await journalOf().persist(all);
     put(recorded.rows);
     runtime.status.lastRun = recorded.entry;
+    runtime.status.ranFor = ranFor;
     const failed = runtime.status.failures + (ending.outcome === "failed" ? 1 : 0);
     runtime.status.failures = runtime.record === undefined ? failed : (runtime.record.state.failures ?? 0);
     finish(ending);
@@ -253,7 +257,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     },
     gateOptions: () => ({
       stopped: engine.stopped(),
-      removing: runtime.removing,
+      removing: runtime.removing && !runtime.removalGuarded,
       byPerson,
       findings: planning?.policyFindings ?? [],
       now: engine.now(),
@@ -343,6 +347,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     settled(): RunResult {
       ended = true;
       runtime.status.phase = "idle";
+      runtime.status.ranFor = ranFor;
       const revision = resolved?.revision;
       if (revision !== undefined) runtime.status.revision = revision;
       finish({ outcome: "succeeded", changes: [], revision });
@@ -372,7 +377,8 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       status.health = health;
       const stopped = signal.aborted || superseded.signal.aborted;
       const unwell = health.status === "degraded" || health.status === "missing";
-      const pending = results.some(({ record }) => record.outcome === "pending");
+      // Skipped where nothing failed: it waits for what becomes healthy later.
+      const pending = results.some(({ record }) => record.outcome === "pending" || record.outcome === "skipped");
       const broke =
         objectError() ?? (unwell ? new TrueUpError("UNAVAILABLE", health.message ?? "unhealthy") : undefined);
       const cut = results.some(({ error }) => error?.code === "ABORTED" || error?.code === "LEASE_LOST");

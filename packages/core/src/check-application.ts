@@ -1,4 +1,4 @@
-import { TrueUpError, type Application } from "@trueup/spec";
+import { TrueUpError, type Application, type Pointer } from "@trueup/spec";
 import { routesOf } from "./select.ts";
 import { checkWindows } from "./sync-windows.ts";
 
@@ -11,10 +11,30 @@ export interface Names {
   readonly policies?: ReadonlySet<string>;
 }
 
+/** What is wrong with a field of an application; `field` below its spec, `""` where it is about several. */
+export interface ApplicationProblem {
+  readonly field: Pointer;
+  readonly message: string;
+}
+
 const NONE: ReadonlySet<string> = new Set();
 
 /** Throws `INVALID`, with all that is wrong, where the application names what is not there or says two things at once. */
 export function checkApplication(application: Application, names: Names): void {
+  const wrong = problemsOf(application, names);
+  if (wrong.length > 0) throw new TrueUpError("INVALID", `application ${application.name}: ${wrong.join("; ")}`);
+}
+
+/** All that is wrong with an application by itself. */
+export function applicationProblems(application: Application, names: Names): readonly ApplicationProblem[] {
+  return problemsOf(application, names).map((message) => {
+    const field = message.slice(0, message.indexOf(":"));
+    return { field: field === "name" || field.includes(",") ? "" : `/${field}`, message };
+  });
+}
+
+/** Each with the field it is about before its first colon. */
+function problemsOf(application: Application, names: Names): readonly string[] {
   const wrong: string[] = [];
   const known = (field: string, name: string | undefined, set: ReadonlySet<string>): void => {
     if (name !== undefined && !set.has(name))
@@ -42,7 +62,7 @@ export function checkApplication(application: Application, names: Names): void {
   if (application.path !== undefined && application.path.split("/").includes("..")) {
     wrong.push("path: it leads out of the source");
   }
-  if (wrong.length > 0) throw new TrueUpError("INVALID", `application ${application.name}: ${wrong.join("; ")}`);
+  return wrong;
 }
 
 /** Throws `CYCLE`, naming the path, where applications wait for each other, and `INVALID` for one that is not there. */

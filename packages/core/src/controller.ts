@@ -1,4 +1,5 @@
 import {
+  digestOf,
   TrueUpError,
   toTrueUpError,
   type Application,
@@ -6,6 +7,7 @@ import {
   type Comparison,
   type HistoryEntry,
   type HistoryQuery,
+  type Json,
   type Key,
   type Mark,
   type Plan,
@@ -16,7 +18,13 @@ import {
 import { afterRun, waitUntil } from "./after-run.ts";
 import { approved, withdrawn } from "./approvals.ts";
 import { sleep } from "./call.ts";
-import { checkApplication, checkDependencies, type Names } from "./check-application.ts";
+import {
+  applicationProblems,
+  checkApplication,
+  checkDependencies,
+  type ApplicationProblem,
+  type Names,
+} from "./check-application.ts";
 import { compareApplications, type ComparedApplication, type CompareOptions } from "./compare-applications.ts";
 import { createEngine, createParts, STOPPED, type EngineOptions } from "./engine.ts";
 import type { ControllerEvent } from "./events.ts";
@@ -75,10 +83,18 @@ export interface Controller<S extends string = string, R extends string = string
   resume(application: string): Promise<void>;
   /** Runs at an older revision, and holds there until the source moves on or somebody resumes. Default: the last healthy one. */
   rollback(application: string, revision: Revision | undefined, said: Said): Promise<RunResult>;
+  /** What `set` would refuse of an application by itself; empty where nothing. Changes nothing. */
+  check(application: Application): readonly ApplicationProblem[];
   /** Adds an application or changes one. */
   set(application: Application<S, R, T>): Promise<void>;
-  /** `delete` removes its objects first, `orphan` leaves them as they are. */
-  remove(application: string, options: { readonly resources: "delete" | "orphan" }): Promise<RunResult | undefined>;
+  /**
+   * `delete` removes its objects first, `orphan` leaves them as they are. `guarded`: the application's prune guards hold, as
+   * for what left Git; default false, as a person asks for it.
+   */
+  remove(
+    application: string,
+    options: { readonly resources: "delete" | "orphan"; readonly guarded?: boolean },
+  ): Promise<RunResult | undefined>;
   /** Asks a source, or all, what is current: for webhooks. */
   refresh(source?: S): Promise<void>;
   /** Stops all writes of all controllers on this store, over restarts, until it is called with `undefined`. */
@@ -127,14 +143,15 @@ export function createController<S extends string, R extends string = never, T e
     checkDependencies(next.set(application.name, application));
     const known = runtimes.get(application.name);
     if (known !== undefined) {
-      known.application = application;
+      if (digestOf(known.application as unknown as Json) !== digestOf(application as unknown as Json))
+        known.application = application;
       if (known.status.phase === "suspended" && application.suspended !== true) known.status.phase = "idle";
       return known;
     }
-    const runtime = createRuntime(application, owners, async (runtime, keys, signal) => {
-      const engine = await engineOf();
-      return await observeHealth(engine, runtime, keys, signal);
-    });
+    const observe = async (runtime: Runtime, keys: readonly Key[], signal: AbortSignal | undefined) =>
+      await observeHealth(await engineOf(), runtime, keys, signal);
+    const waitsFor = (key: Key): boolean => parts.guarded.get(targetOf(key))?.target.healthLater !== true;
+    const runtime = createRuntime(application, owners, observe, waitsFor);
     runtimes.set(application.name, runtime);
     return runtime;
   }
@@ -455,13 +472,14 @@ export function createController<S extends string, R extends string = never, T e
       });
       return await runNow(runtime, `rollback by ${actor}: ${reason}`, stopping.signal, { byPerson: true });
     },
+    check: (application) => applicationProblems(application, names),
     async set(application) {
       const runtime = put(application);
       const engine = await engineOf();
       engine.emit({ type: "application-set", application: application.name });
       if (started !== undefined) mark(runtime, "application");
     },
-    async remove(name, { resources }) {
+    async remove(name, { resources, guarded = false }) {
       const runtime = runtimeOf(name);
       const dependents = [...runtimes.values()].filter(({ application }) =>
         application.dependsOn?.some((on) => on.application === name),
@@ -476,7 +494,8 @@ export function createController<S extends string, R extends string = never, T e
       let result: RunResult | undefined;
       if (resources === "delete") {
         runtime.removing = true;
-        result = await runNow(runtime, "remove", stopping.signal, { byPerson: true });
+        runtime.removalGuarded = guarded;
+        result = await runNow(runtime, "remove", stopping.signal, { byPerson: !guarded });
         if (result.outcome !== "succeeded") {
           runtime.removing = false;
           return result;

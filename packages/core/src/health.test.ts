@@ -21,6 +21,13 @@ describe("waiting for health", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("what is not waited for is answered as it stands", async () => {
+    const waiter = createHealthWaiter({ observe: unread, timeoutMs: () => 1_000, waitsFor: (key) => key !== a });
+    waiter.report(a, progressing);
+    expect(await waiter.wait(a)).toEqual(progressing);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("is woken by a report, all that wait for it", async () => {
     const waiter = createHealthWaiter({ observe: unread, timeoutMs: () => 1_000 });
     waiter.report(a, progressing);

@@ -17,6 +17,8 @@ export interface HealthWaiterOptions {
   readonly observe: (keys: readonly Key[], signal: AbortSignal | undefined) => Promise<ReadonlyMap<Key, Health>>;
   /** Asked when a wait begins. */
   readonly timeoutMs: () => number;
+  /** Whether an object is waited for at all; else `wait` answers at once how it stands. Default: all are. */
+  readonly waitsFor?: (key: Key) => boolean;
   /** First interval; each is the one before times 1.5, at most 10,000. Default 250. */
   readonly pollMs?: number;
 }
@@ -28,7 +30,12 @@ interface Waiting {
 const settledFor = (health: Health): boolean =>
   health.status === "healthy" || health.status === "suspended" || health.status === "degraded";
 
-export function createHealthWaiter({ observe, timeoutMs, pollMs = 250 }: HealthWaiterOptions): HealthWaiter {
+export function createHealthWaiter({
+  observe,
+  timeoutMs,
+  waitsFor = () => true,
+  pollMs = 250,
+}: HealthWaiterOptions): HealthWaiter {
   const known = new Map<Key, Health>();
   const waiting = new Map<Key, Set<Waiting>>();
   let polling = false;
@@ -63,7 +70,7 @@ export function createHealthWaiter({ observe, timeoutMs, pollMs = 250 }: HealthW
     unhealthy: () => known,
     async wait(key, signal) {
       const now = known.get(key) ?? { status: "healthy" };
-      if (settledFor(now)) return now;
+      if (settledFor(now) || !waitsFor(key)) return now;
       const limitMs = timeoutMs();
       return await new Promise<Health>((resolve) => {
         const end = (health: Health): void => {

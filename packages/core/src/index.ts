@@ -1,3 +1,6 @@
+export { applicationTarget } from "./application-target.ts";
+export type { ApplicationTargetOptions } from "./application-target.ts";
+export type { ApplicationProblem } from "./check-application.ts";
 export { apply } from "./apply.ts";
 export type { ApplyOptions, ObjectResult } from "./apply.ts";
 export { compare } from "./compare-applications.ts";

@@ -76,13 +76,16 @@ export function liveChanges({ engine, owners, runtimes, mark, seeing }: LiveChan
       return;
     }
     if (runtime.inFlight.has(key)) runtime.inFlight.set(key, undefined);
-    runtime.health.report(key, target.target.health?.(live) ?? { status: "healthy" });
+    const health = target.target.health?.(live) ?? { status: "healthy" };
+    runtime.health.report(key, health);
     const { status } = runtime;
     const before = status.health?.status ?? "healthy";
     status.health = worst(runtime.health.unhealthy().values());
     if (status.health.status !== before && status.phase !== "running") {
       engine.emit({ type: "health-changed", application: runtime.application.name, health: status.health });
     }
+    const awaited = status.phase === "waiting" || status.lastRun?.health?.status === "progressing";
+    if (target.target.healthLater === true && awaited && health.status === "healthy") mark(runtime, "health");
     const recovered = status.phase === "failed" && status.health.status === "healthy";
     if (recovered && status.error?.code === "UNAVAILABLE") mark(runtime, "health");
   }

@@ -94,6 +94,8 @@ export interface Runtime {
   superseded: AbortController | undefined;
   /** Somebody is being removed by `remove`: the run deletes everything. */
   removing: boolean;
+  /** The removal came from Git: prune guards hold. */
+  removalGuarded: boolean;
 }
 
 export type Phase = "idle" | "running" | "waiting" | "blocked" | "failed" | "suspended";
@@ -113,6 +115,8 @@ export interface RuntimeStatus {
   until?: number;
   error?: TrueUpError;
   failures: number;
+  /** The application that the last run was for. */
+  ranFor?: Application;
   lastRun?: Omit<HistoryEntry, "id" | "application">;
 }
 
@@ -144,6 +148,7 @@ export function createRuntime(
     keys: readonly Key[],
     signal: AbortSignal | undefined,
   ) => Promise<ReadonlyMap<Key, Health>>,
+  waitsFor?: (key: Key) => boolean,
 ): Runtime {
   const runtime: Runtime = {
     application,
@@ -157,10 +162,12 @@ export function createRuntime(
     health: createHealthWaiter({
       observe: async (keys, signal) => await observe(runtime, keys, signal),
       timeoutMs: () => runtime.application.healthTimeoutMs ?? 300_000,
+      ...(waitsFor && { waitsFor }),
     }),
     status: { phase: application.suspended === true ? "suspended" : "idle", failures: 0 },
     superseded: undefined,
     removing: false,
+    removalGuarded: false,
   };
   return runtime;
 }

@@ -29,6 +29,8 @@ export interface ApplicationStatus {
   readonly suspended?: ApplicationState["suspended"];
   readonly pinned?: ApplicationState["pinned"];
   readonly lastRun?: HistoryRow;
+  /** The last run was for the application as it is set now. */
+  readonly current: boolean;
 }
 
 export function statusOf({ application, status, record, dirty }: Runtime, now: number): ApplicationStatus {
@@ -40,6 +42,7 @@ export function statusOf({ application, status, record, dirty }: Runtime, now: n
     phase,
     sync,
     failures,
+    current: status.ranFor === application,
     health: status.health ?? { status: "unknown" },
     objects: record?.inventory.size ?? 0,
     approvals: standing(record?.state ?? {}, now),

@@ -19,7 +19,7 @@ import { apply } from "./write/apply.ts";
 import { remove } from "./write/remove.ts";
 
 /** The rest of the `Target` methods are always there. */
-export type KubernetesTarget = Target & Required<Omit<Target, "sealed">>;
+export type KubernetesTarget = Target & Required<Omit<Target, "sealed" | "healthLater">>;
 
 /**
  * A Kubernetes cluster as a live system. Connects when it is first used. Throws `INVALID` for a wrong option; what is

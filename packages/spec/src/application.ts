@@ -99,6 +99,11 @@ export interface ApplicationSpec<S extends string = string, R extends string = s
   readonly allowLookup?: boolean;
   /** Former names: their inventory is taken over, nothing is deleted. */
   readonly formerly?: readonly string[];
+  /**
+   * What becomes of its objects when the `Application` object that declares it leaves Git. Default `delete`, under the
+   * application's own prune guards; `orphan` leaves them as they are.
+   */
+  readonly onRemoval?: "delete" | "orphan";
   /** No runs until it is resumed. */
   readonly suspended?: boolean;
 }

@@ -190,6 +190,11 @@ export interface Target {
   /** What this target is, for ever: a cluster's uid, an account. Nothing is deleted where it is not what the inventory was written for. */
   identity?(): Promise<string>;
   capabilities?(): Promise<Capabilities>;
+  /**
+   * Its objects become healthy by work that waits in the same queue (applications do): a run does not wait for their health
+   * but ends, and runs again once the watch says that one is healthy.
+   */
+  readonly healthLater?: true;
   /** Keeps state that must be sealed: refuses to start in a controller without a `key`. */
   readonly sealed?: true;
   close?(): Promise<void>;

@@ -75,6 +75,7 @@ export const applicationSpecSchema: JsonObject = {
       concurrency: atLeastOne,
       allowLookup: flag,
       formerly: { type: "array", items: name },
+      onRemoval: { enum: ["delete", "orphan"] },
       suspended: flag,
     },
     ["source"],

@@ -61,6 +61,7 @@ const FULL: Required<Application> = {
   concurrency: 1,
   allowLookup: true,
   formerly: ["old"],
+  onRemoval: "orphan",
   suspended: true,
 };
 
