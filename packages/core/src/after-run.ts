@@ -30,6 +30,14 @@ export const LOOK_AGAIN_MS = 3_600_000;
 export function afterRun(options: AfterRunOptions): NextMark | undefined {
   const { application, result, failures, watched, leaseMs, now, jitter } = options;
   if (result.outcome === "elsewhere") return { trigger: "lease", delayMs: leaseMs / 2 + (leaseMs / 2) * jitter };
+  if (result.outcome === "soaking") {
+    const leftMs = result.retryAfterMs ?? 0;
+    // Nobody tells of a target without a watch: it is looked at now and then.
+    return {
+      trigger: "soak",
+      delayMs: watched ? leftMs : Math.min(leftMs, Math.max((application.soakMs ?? 0) / 10, 1_000)),
+    };
+  }
   if (result.retryAfterMs !== undefined) return { trigger: "pending", delayMs: result.retryAfterMs };
   // Not in between: what keeps it closed does not go away by being asked.
   if (result.blocked?.until !== undefined)

@@ -46,6 +46,8 @@ export interface ApplyOptions {
   readonly persist?: (rows: readonly RowChange[]) => Promise<void>;
   /** Waits for what others wait for. Default: reads it anew, for up to the application's `healthTimeoutMs`. */
   readonly health?: HealthWaiter;
+  /** Before the first call about an object. */
+  readonly onStart?: (key: Key) => void;
   readonly onResult?: (result: ObjectResult) => void;
   readonly signal?: AbortSignal;
 }
@@ -187,6 +189,7 @@ async function walk(
       onResult({ ...resultOf(node, planned.change, "skipped", 0, over.message), error: over });
       return "failed";
     }
+    options.onStart?.(node);
     try {
       const { record, tracked, retryAfterMs, health } = await carryOut(options, graph, planned);
       const more = { ...(tracked && { tracked }), ...(retryAfterMs !== undefined && { retryAfterMs }) };

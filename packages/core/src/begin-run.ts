@@ -1,6 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { formatKey, toTrueUpError, TrueUpError, type Health, type Key, type Lease, type RowChange } from "@trueup/spec";
-import type { ApplyOptions, ObjectResult } from "./apply.ts";
+import {
+  formatKey,
+  toTrueUpError,
+  TrueUpError,
+  type Health,
+  type HookRecord,
+  type Key,
+  type Lease,
+  type Outcome,
+  type RowChange,
+} from "@trueup/spec";
+import type { ObjectResult } from "./apply.ts";
 import type { ControllerEvent, StepName, Untimed } from "./events.ts";
 import type { Blocked, Gate, GateOptions } from "./gate.ts";
 import { handOver } from "./hand-over.ts";
@@ -12,8 +22,9 @@ import type { RunPlanning } from "./plan-run.ts";
 import { record, type Begun, type Ending } from "./record.ts";
 import type { RenderedApplication } from "./render.ts";
 import type { Resolved } from "./resolve.ts";
+import type { HookRun, Verdict } from "./run-hooks.ts";
 import type { RunResult } from "./run.ts";
-import { applyRows, type Engine, type Runtime } from "./runtime.ts";
+import { applyRows, type Engine, type Phase, type Runtime } from "./runtime.ts";
 import { targetsOf } from "./select.ts";
 import { takeOver } from "./take-over.ts";
 import type { VerifyOptions } from "./verify.ts";
@@ -43,6 +54,8 @@ export function isSettled(engine: Engine, runtime: Runtime, resolved: Resolved):
   });
 }
 
+const PHASE_AFTER: Partial<Record<Outcome, Phase>> = { failed: "failed", blocked: "waiting", soaking: "soaking" };
+
 /** What surrounds the eight steps: their timing and events, the lease, the journal, and how a run ends. */
 export interface RunInProgress extends AsyncDisposable {
   readonly run: string;
@@ -60,22 +73,29 @@ export interface RunInProgress extends AsyncDisposable {
   gateOptions(): Pick<GateOptions, "stopped" | "removing" | "byPerson" | "findings" | "now">;
   /** What is open takes its place among the applications that may change; where there is none, it is blocked. */
   withinLimits(gated: Gate): Promise<Gate>;
-  intentOptions(): Pick<IntentOptions, "run" | "startedAt" | "trigger" | "commit" | "identities">;
+  intentOptions(): Pick<
+    IntentOptions,
+    "run" | "startedAt" | "trigger" | "commit" | "identities" | "rollout" | "deleteHooks"
+  >;
   /** On disk when it returns. */
   intend(rows: readonly RowChange[]): Promise<void>;
-  applyOptions(): Omit<ApplyOptions, "application" | "planning" | "graph" | "deletes">;
+  applyOptions(): HookRun["apply"];
   applied(done: readonly ObjectResult[]): void;
   /** Objects that change hands between applications do so now. */
   handOver(planning: RunPlanning): Promise<void>;
   /** Rows of objects that need no write. */
   settle(planning: RunPlanning, orders: { readonly graph: Graph }): void;
+  /** What hooks need to know of it. */
+  hookRun(): HookRun;
   verifyOptions(): Pick<VerifyOptions, "keys" | "signal" | "onWaiting">;
 
   /** The ways in which a run ends. */
   settled(): RunResult;
   elsewhere(): RunResult;
   blocked(by: Blocked): Promise<RunResult>;
-  finished(health: Health): Promise<RunResult>;
+  /** How it stands once it was verified, before hooks have their say. */
+  verdict(health: Health): Verdict;
+  finished(health: Health, verdict: Verdict): Promise<RunResult>;
   failed(thrown: unknown): Promise<RunResult>;
 }
 
@@ -97,6 +117,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
   let results: readonly ObjectResult[] = [];
   let approval: Ending["approval"];
   let held: ReadonlyMap<Key, string> = new Map();
+  const hooked: HookRecord[] = [];
   let ended = false;
   let through = 0;
   runtime.superseded = superseded;
@@ -159,7 +180,10 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     put(rows);
   }
 
-  async function end(ending: Ending, rows: readonly RowChange[] = []): Promise<RunResult> {
+  async function end(
+    { leftMs, ...ending }: Ending & Pick<Verdict, "leftMs">,
+    rows: readonly RowChange[] = [],
+  ): Promise<RunResult> {
     ended = true;
     const begun: Begun = { run, trigger, startedAt, finishedAt: engine.now() };
     const recorded = record(runtime, begun, ending);
@@ -175,7 +199,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     const { outcome, revision, changes, error, blocked } = ending;
     const pending = results.find((result) => result.retryAfterMs !== undefined)?.retryAfterMs;
     const putOff = held.size > 0 ? HELD_AGAIN_MS : outcome === "blocked" ? error?.retryAfterMs : undefined;
-    const retryAfterMs = pending ?? putOff;
+    const retryAfterMs = leftMs ?? pending ?? putOff;
     return {
       outcome,
       changes,
@@ -201,17 +225,31 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
 
   const about = (): Pick<
     Ending,
-    "revision" | "commit" | "verified" | "planDigest" | "approval" | "findings" | "renderedDigest" | "changes"
+    | "revision"
+    | "commit"
+    | "verified"
+    | "planDigest"
+    | "approval"
+    | "findings"
+    | "renderedDigest"
+    | "deleteHooks"
+    | "changes"
+    | "hooks"
   > => ({
     revision: resolved?.revision,
     commit: resolved?.opened.snapshot.commit,
     verified: resolved?.opened.snapshot.verified,
     planDigest: planning?.plan.digest,
     renderedDigest: rendered?.digest,
+    deleteHooks: hasDeleteHooks(),
     approval,
     findings: planning?.policyFindings,
+    hooks: hooked,
     changes: results.map((result) => result.record),
   });
+
+  const hasDeleteHooks = (): boolean =>
+    rendered?.hooks.some(({ phases }) => phases.some((phase) => phase.endsWith("-delete"))) === true;
 
   /** What went wrong with objects, as one error. */
   function objectError(): TrueUpError | undefined {
@@ -269,20 +307,22 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       if (held.first) emit({ type: "limit-reached", application, limit, reason, until });
       return { status: "blocked", by: "limit", reason, until };
     },
-    intentOptions(): Pick<IntentOptions, "run" | "startedAt" | "trigger" | "commit" | "identities"> {
+    intentOptions(): ReturnType<RunInProgress["intentOptions"]> {
       return {
         run,
         startedAt,
         trigger,
         commit: resolved?.opened.snapshot.commit,
         identities: planning?.identities ?? new Map(),
+        rollout: planning?.rollout,
+        deleteHooks: hasDeleteHooks(),
       };
     },
     async intend(rows: readonly RowChange[]): Promise<void> {
       put(rows);
       await journalOf().persist(rows);
     },
-    applyOptions(): Omit<ApplyOptions, "application" | "planning" | "graph" | "deletes"> {
+    applyOptions(): HookRun["apply"] {
       const total = planning?.changes.size ?? 0;
       return {
         targets: engine.guarded,
@@ -334,6 +374,22 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       put(rows);
       journalOf().record(rows);
     },
+    hookRun(): HookRun {
+      return {
+        run,
+        signal,
+        superseded: AbortSignal.any([signal, superseded.signal]),
+        revision: resolved?.revision,
+        plan: planning?.plan,
+        due: planning?.due ?? [],
+        declared: rendered?.hooks ?? [],
+        rollout: planning?.rollout,
+        changes: () => results.map((result) => result.record),
+        unsettled: () => [...(planning?.health.values() ?? [])].some(({ status }) => status !== "healthy"),
+        apply: this.applyOptions(),
+        hooked: (record) => void hooked.push(record),
+      };
+    },
     verifyOptions(): Pick<VerifyOptions, "keys" | "signal" | "onWaiting"> {
       const applied = results.filter(({ record }) => record.outcome === "done" && record.action !== "delete");
       const keys = new Set([...applied.map(({ key }) => key), ...runtime.health.unhealthy().keys()]);
@@ -372,9 +428,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       const health = worst(runtime.health.unhealthy().values());
       return await end({ ...about(), outcome: "blocked", health, blocked, error: objectError() });
     },
-    async finished(health: Health): Promise<RunResult> {
-      const { status } = runtime;
-      status.health = health;
+    verdict(health: Health): Verdict {
       const stopped = signal.aborted || superseded.signal.aborted;
       const unwell = health.status === "degraded" || health.status === "missing";
       // Skipped where nothing failed: it waits for what becomes healthy later.
@@ -390,17 +444,23 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
             : pending || held.size > 0
               ? "blocked"
               : "succeeded";
-      status.phase = outcome === "failed" ? "failed" : outcome === "blocked" ? "waiting" : "idle";
+      return { outcome, error: outcome === "succeeded" ? undefined : broke };
+    },
+    async finished(health: Health, verdict: Verdict): Promise<RunResult> {
+      const { status } = runtime;
+      const { outcome, error } = verdict;
+      status.health = health;
+      status.phase = PHASE_AFTER[outcome] ?? "idle";
       delete status.error;
       delete status.reason;
-      if (broke !== undefined && outcome === "failed") status.error = broke;
+      if (error !== undefined && outcome === "failed") status.error = error;
       const [waiting] = held;
       if (waiting !== undefined) status.reason = `${formatKey(waiting[0])} is not deleted: ${waiting[1]}`;
       if (outcome === "succeeded") {
         delete status.plan;
         if (resolved !== undefined) status.revision = resolved.revision;
       }
-      return await end({ ...about(), outcome, health, error: outcome === "succeeded" ? undefined : broke });
+      return await end({ ...about(), ...verdict, health });
     },
     async failed(thrown: unknown): Promise<RunResult> {
       const error = toTrueUpError(thrown);

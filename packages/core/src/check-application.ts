@@ -1,4 +1,5 @@
 import { TrueUpError, type Application, type Pointer } from "@trueup/spec";
+import { PHASES } from "./hook-objects.ts";
 import { routesOf } from "./select.ts";
 import { checkWindows } from "./sync-windows.ts";
 
@@ -9,6 +10,7 @@ export interface Names {
   readonly targets: ReadonlySet<string>;
   /** Default: none. */
   readonly policies?: ReadonlySet<string>;
+  readonly hooks?: ReadonlySet<string>;
 }
 
 /** What is wrong with a field of an application; `field` below its spec, `""` where it is about several. */
@@ -62,6 +64,24 @@ function problemsOf(application: Application, names: Names): readonly string[] {
   if (application.path !== undefined && application.path.split("/").includes("..")) {
     wrong.push("path: it leads out of the source");
   }
+  wrong.push(...wrongHooks(application, names.hooks ?? NONE));
+  return wrong;
+}
+
+function wrongHooks({ hooks = [], soakMs = 0 }: Application, names: ReadonlySet<string>): string[] {
+  const wrong: string[] = [];
+  for (const [index, { phase, run, wave = 0, timeoutMs = 1, retries = 0, retryDelayMs = 0 }] of hooks.entries()) {
+    const at = `hooks/${index}`;
+    if (!names.has(run)) wrong.push(`${at}/run: ${run} is not one of ${[...names].toSorted().join(", ")}`);
+    if (!PHASES.includes(phase)) wrong.push(`${at}/phase: ${String(phase)} is not one of ${PHASES.join(", ")}`);
+    if (hooks.findIndex((other) => other.run === run && other.phase === phase) !== index)
+      wrong.push(`${at}: ${run} is there twice in ${phase}`);
+    if (!Number.isInteger(wave)) wrong.push(`${at}/wave: a whole number is wanted`);
+    if (!(timeoutMs >= 1)) wrong.push(`${at}/timeoutMs: at least 1 is wanted`);
+    if (!Number.isInteger(retries) || retries < 0) wrong.push(`${at}/retries: a whole number, at least 0, is wanted`);
+    if (!(retryDelayMs >= 0)) wrong.push(`${at}/retryDelayMs: at least 0 is wanted`);
+  }
+  if (!(soakMs >= 0 && Number.isFinite(soakMs))) wrong.push("soakMs: at least 0 is wanted");
   return wrong;
 }
 

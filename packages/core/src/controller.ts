@@ -46,8 +46,9 @@ export interface ControllerOptions<
   S extends string = string,
   R extends string = string,
   T extends string = string,
-> extends EngineOptions<S, R, T> {
-  readonly applications?: readonly Application<S, R, T>[];
+  H extends string = string,
+> extends EngineOptions<S, R, T, H> {
+  readonly applications?: readonly Application<S, R, T, H>[];
 }
 
 /** Who does something, and why: kept in history. */
@@ -56,7 +57,12 @@ export interface Said {
   readonly reason: string;
 }
 
-export interface Controller<S extends string = string, R extends string = string, T extends string = string> {
+export interface Controller<
+  S extends string = string,
+  R extends string = string,
+  T extends string = string,
+  H extends string = string,
+> {
   /** Watches targets, polls sources and runs applications until `stop`. Resolves when the watches are up. */
   start(): Promise<void>;
   /** Starts nothing more, and waits for the writes in flight. Leaves no timer. What it was given (sources, targets, store, queue) stays open: others may use it. */
@@ -86,7 +92,7 @@ export interface Controller<S extends string = string, R extends string = string
   /** What `set` would refuse of an application by itself; empty where nothing. Changes nothing. */
   check(application: Application): readonly ApplicationProblem[];
   /** Adds an application or changes one. */
-  set(application: Application<S, R, T>): Promise<void>;
+  set(application: Application<S, R, T, H>): Promise<void>;
   /**
    * `delete` removes its objects first, `orphan` leaves them as they are. `guarded`: the application's prune guards hold, as
    * for what left Git; default false, as a person asks for it.
@@ -110,15 +116,19 @@ export interface Controller<S extends string = string, R extends string = string
 }
 
 /** The reconcile loop for a set of applications. Nothing happens before `start`, `plan` or `sync`. Throws `INVALID` for names that are not there. */
-export function createController<S extends string, R extends string = never, T extends string = string>(
-  options: ControllerOptions<S, R, T>,
-): Controller<S, R, T> {
+export function createController<
+  S extends string,
+  R extends string = never,
+  T extends string = string,
+  H extends string = string,
+>(options: ControllerOptions<S, R, T, H>): Controller<S, R, T, H> {
   const parts = createParts(options);
   const names: Names = {
     sources: new Set(Object.keys(options.sources)),
     renderers: new Set(Object.keys(options.renderers ?? {})),
     targets: new Set(Object.keys(options.targets)),
     policies: new Set(Object.keys(options.policies ?? {})),
+    hooks: new Set(Object.keys(options.hooks ?? {})),
   };
   const runtimes = new Map<string, Runtime>();
   const owners = new Map<Key, Runtime>();

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import {
   TrueUpError,
   type Application,
+  type HookFunction,
   type Json,
   type Key,
   type Live,
@@ -26,11 +27,18 @@ import type { Engine } from "./runtime.ts";
 import { sealingStore } from "./seal.ts";
 import { sourceHead, type SourceHead } from "./sources.ts";
 
-export interface EngineOptions<S extends string = string, R extends string = string, T extends string = string> {
+export interface EngineOptions<
+  S extends string = string,
+  R extends string = string,
+  T extends string = string,
+  H extends string = string,
+> {
   readonly sources: Readonly<Record<S, Source>>;
   /** In the order of detection. The plain renderer is there without being named. */
   readonly renderers?: Readonly<Record<R, Renderer>>;
   readonly targets: Readonly<Record<T, Target>>;
+  /** What applications' `hooks` may name: a smoke test, a note to somebody. Each gets what was done, and throws to fail. */
+  readonly hooks?: Readonly<Record<H, HookFunction>>;
   readonly store: Store;
   /** Default: in this process. */
   readonly queue?: Queue;
@@ -144,6 +152,7 @@ export async function createEngine(
     validate: async (objects) => await checks.validate(objects),
     applications,
     mark,
+    hooks: options.hooks ?? {},
     lookup: async (application, key) => await lookup(engine, application, key),
     now,
   };

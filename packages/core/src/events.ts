@@ -1,5 +1,17 @@
 import { EventEmitter } from "eventemitter3";
-import type { Action, Health, Key, Outcome, Plan, PolicyFinding, Relation, Revision, TrueUpError } from "@trueup/spec";
+import type {
+  Action,
+  Health,
+  HookPhase,
+  HookRecord,
+  Key,
+  Outcome,
+  Plan,
+  PolicyFinding,
+  Relation,
+  Revision,
+  TrueUpError,
+} from "@trueup/spec";
 import type { GateName } from "./gate.ts";
 
 /** The eight steps of a run, by the names of their files. */
@@ -18,6 +30,14 @@ interface OfObject extends OfRun {
   /** How many objects of the run are through, of how many: "applied 340 of 1,000". */
   readonly done: number;
   readonly total: number;
+}
+
+interface OfHook extends OfRun {
+  readonly phase: HookPhase;
+  /** A function's name, or `Job.batch prod/migrate`. */
+  readonly hook: string;
+  /** Of an object. */
+  readonly key?: Key;
 }
 
 /** Everything a controller says. `time` is milliseconds since the epoch. No event holds a secret. */
@@ -84,6 +104,13 @@ export type ControllerEvent = { readonly time: number } & (
   | ({ readonly type: "object-pending"; readonly retryAfterMs: number } & OfObject)
   /** It stands in another application's record now: nothing was deleted. */
   | ({ readonly type: "object-moved"; readonly key: Key; readonly from: string; readonly to: string } & OfApplication)
+  | ({ readonly type: "hook-started" } & OfHook)
+  | ({
+      readonly type: "hook-finished";
+      readonly outcome: HookRecord["outcome"];
+      readonly durationMs: number;
+      readonly error?: TrueUpError;
+    } & OfHook)
   | ({ readonly type: "health-waiting"; readonly waiting: number; readonly total: number } & OfRun)
   | ({
       readonly type: "run-finished";

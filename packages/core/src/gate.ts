@@ -7,6 +7,7 @@ import {
   type Change,
   type Key,
   type ObjectSelector,
+  type PlannedHook,
   type PolicyFinding,
   type Tracked,
 } from "@trueup/spec";
@@ -68,11 +69,11 @@ export const PROTECTED: readonly ObjectSelector[] = [
 /** Step 4: may this plan be applied now? Pure. */
 export function gate(options: GateOptions): Gate {
   const { application, planning, state, now, stopped, byPerson = false, findings = [] } = options;
-  const { digest, changes } = planning.plan;
-  if (changes.length === 0) return { status: "nothing" };
+  const { digest, changes, hooks = [] } = planning.plan;
+  if (changes.length === 0 && hooks.every(({ phase }) => phase === "sync-fail")) return { status: "nothing" };
   if (stopped !== undefined) return blocked("stop", `all writes are stopped: ${stopped}`);
   if (application.mode === "observe") return blocked("mode", "the application is only observed");
-  const closed = closedByWindow(application.windows ?? [], { changes, now, byPerson });
+  const closed = closedByWindow(application.windows ?? [], { objects: keysOf(changes, hooks), now, byPerson });
   if (closed !== undefined) return { ...blocked("window", closed.reason), until: closed.until };
   const denies = findings.filter(({ severity }) => severity === "deny");
   const final = denies.filter(({ approvable }) => approvable !== true);
@@ -85,6 +86,9 @@ export function gate(options: GateOptions): Gate {
   const wanted = denies.length > 0 ? denied(denies) : guarded;
   return wanted === undefined ? { status: "open" } : blocked("approval", `${wanted}; approve the plan to go on`);
 }
+
+const keysOf = (changes: readonly Change[], hooks: readonly PlannedHook[]): readonly Key[] =>
+  [...changes, ...hooks].flatMap(({ key }) => key ?? []);
 
 const blocked = (by: GateName, reason: string): Blocked => ({ status: "blocked", by, reason });
 const isDelete = ({ action }: Change): boolean => action === "delete" || action === "replace";

@@ -19,15 +19,19 @@ export interface HealthWaiterOptions {
   readonly timeoutMs: () => number;
   /** Whether an object is waited for at all; else `wait` answers at once how it stands. Default: all are. */
   readonly waitsFor?: (key: Key) => boolean;
-  /** First interval; each is the one before times 1.5, at most 10,000. Default 250. */
+  /** First interval; each is the one before times 1.5, at most `maxPollMs`. Default 250. */
   readonly pollMs?: number;
+  /** Default 10,000. */
+  readonly maxPollMs?: number;
+  /** What a wait ends with. Default: healthy, suspended, degraded. */
+  readonly settled?: (health: Health) => boolean;
 }
 
 interface Waiting {
   readonly done: (health: Health) => void;
 }
 
-const settledFor = (health: Health): boolean =>
+const isSettled = (health: Health): boolean =>
   health.status === "healthy" || health.status === "suspended" || health.status === "degraded";
 
 export function createHealthWaiter({
@@ -35,6 +39,8 @@ export function createHealthWaiter({
   timeoutMs,
   waitsFor = () => true,
   pollMs = 250,
+  maxPollMs = 10_000,
+  settled: settledFor = isSettled,
 }: HealthWaiterOptions): HealthWaiter {
   const known = new Map<Key, Health>();
   const waiting = new Map<Key, Set<Waiting>>();
@@ -52,7 +58,7 @@ export function createHealthWaiter({
     polling = true;
     try {
       const over = (): boolean => waiting.size === 0 || signal?.aborted === true;
-      for (let interval = pollMs; !over(); interval = Math.min(interval * 1.5, 10_000)) {
+      for (let interval = pollMs; !over(); interval = Math.min(interval * 1.5, maxPollMs)) {
         await sleep(interval, signal);
         if (over()) break;
         // A failed read is no answer: the next interval asks again.

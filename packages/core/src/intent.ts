@@ -1,4 +1,4 @@
-import type { ChangeRecord, Commit, Intent, Key, RowChange } from "@trueup/spec";
+import type { ApplicationState, ChangeRecord, Commit, Intent, Key, Rollout, RowChange } from "@trueup/spec";
 import type { Gate } from "./gate.ts";
 import type { Graph } from "./order.ts";
 import type { Planning } from "./plan.ts";
@@ -15,6 +15,10 @@ export interface IntentOptions {
   readonly trigger: string;
   readonly commit: Commit | undefined;
   readonly identities: ReadonlyMap<string, string>;
+  /** What the run rolls out; undefined where it only keeps true what was rolled out. */
+  readonly rollout?: Rollout | undefined;
+  /** Whether objects of what is rolled out are hooks of a removal. */
+  readonly deleteHooks?: boolean | undefined;
 }
 
 /**
@@ -39,7 +43,14 @@ export function intent(options: IntentOptions): readonly RowChange[] {
     ...(gate.approval && { approval: gate.approval }),
     ...(commit && { author: commit.author, message: commit.message }),
   };
-  const state = { ...runtime.record?.state, targets: Object.fromEntries(identities), intent: intended };
+  const { rollout: _, deleteHooks: __, ...before } = runtime.record?.state ?? {};
+  const state: ApplicationState = {
+    ...before,
+    targets: Object.fromEntries(identities),
+    intent: intended,
+    ...(options.rollout && { rollout: options.rollout }),
+    ...(options.deleteHooks === true && { deleteHooks: true }),
+  };
   rows.push({ type: "state", state });
   return rows;
 }

@@ -70,6 +70,13 @@ export function liveChanges({ engine, owners, runtimes, mark, seeing }: LiveChan
   function changed(target: GuardedTarget, key: Key, live: Live): void {
     const runtime = owners.get(key);
     if (runtime === undefined) return;
+    const row = runtime.record?.inventory.get(key);
+    if (row?.hook !== undefined) {
+      // What is said of the one that was there before it is no news.
+      if (row.uid !== undefined && row.uid === live.uid)
+        runtime.hookHealth.report(key, target.target.health?.(live) ?? { status: "healthy" });
+      return;
+    }
     if (!stands(runtime, key, live)) {
       if (runtime.inFlight.has(key)) runtime.inFlight.set(key, live);
       else drifted(runtime, key, "changed by hand");
@@ -86,6 +93,10 @@ export function liveChanges({ engine, owners, runtimes, mark, seeing }: LiveChan
     }
     const awaited = status.phase === "waiting" || status.lastRun?.health?.status === "progressing";
     if (target.target.healthLater === true && awaited && health.status === "healthy") mark(runtime, "health");
+    if (runtime.soaking !== undefined) {
+      runtime.soaking = worst([runtime.soaking, status.health]);
+      if (status.health.status === "degraded" || status.health.status === "missing") mark(runtime, "health");
+    }
     const recovered = status.phase === "failed" && status.health.status === "healthy";
     if (recovered && status.error?.code === "UNAVAILABLE") mark(runtime, "health");
   }
@@ -96,7 +107,7 @@ export function liveChanges({ engine, owners, runtimes, mark, seeing }: LiveChan
         return changed(target, event.key, event.live);
       case "gone": {
         const runtime = owners.get(event.key);
-        if (runtime === undefined) return;
+        if (runtime === undefined || runtime.record?.inventory.get(event.key)?.hook !== undefined) return;
         if (runtime.inFlight.has(event.key)) runtime.inFlight.set(event.key, "gone");
         else drifted(runtime, event.key, "gone");
         return;

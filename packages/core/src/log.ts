@@ -24,6 +24,11 @@ export function logEvents(events: Pick<Events<ControllerEvent>, "subscribe">, lo
         const { application, run, key, done, total } = event;
         return logger.debug({ application, run, key }, `${event.action} ${formatKey(key)} (${done} of ${total})`);
       }
+      case "hook-finished": {
+        const { application, run, phase, hook, outcome, error } = event;
+        if (outcome !== "failed") return logger.info({ application, run, phase, hook }, `hook ${hook} ${outcome}`);
+        return logger.error({ application, run, phase, hook, code: error?.code }, error?.message ?? "hook failed");
+      }
       case "run-planned": {
         const { application, run, plan } = event;
         return logger.debug({ application, run, digest: plan.digest }, `planned ${plan.changes.length} changes`);

@@ -1,4 +1,5 @@
-import { toTrueUpError, targetOf, type PolicyFinding } from "@trueup/spec";
+import { toTrueUpError, targetOf, type PolicyFinding, type Rollout } from "@trueup/spec";
+import { dueHooks, plannedHook, REMOVAL, rolloutOf, type DueHook } from "./hooks.ts";
 import type { Planning } from "./plan.ts";
 import type { Moves } from "./moves.ts";
 import { planWithMoves } from "./plan-moves.ts";
@@ -29,6 +30,9 @@ export interface RunPlanning extends Planning {
   readonly policyFindings: readonly PolicyFinding[];
   /** What changes hands between applications. */
   readonly moves: Moves;
+  /** Hooks that are not through. */
+  readonly due: readonly DueHook[];
+  readonly rollout: Rollout | undefined;
 }
 
 /** Step 3 in a run. What a watch vouches for is not read; what was read is no longer in doubt. */
@@ -40,7 +44,9 @@ export async function planRun(
   signal: AbortSignal,
   purpose: "preview" | "apply" = runtime.application.mode === "approve" ? "preview" : "apply",
 ): Promise<RunPlanning> {
-  const { application, record } = runtime;
+  const { application, record, removing } = runtime;
+  const rollout = rolloutOf(record?.state ?? {}, removing ? REMOVAL : (rendered?.digest ?? ""));
+  const due = dueHooks({ application, rendered, rollout, removing });
   const identities = await identitiesOf(engine, runtime, signal);
   const taken = runtime.dirty;
   runtime.dirty = new Set();
@@ -50,6 +56,8 @@ export async function planRun(
       application,
       revision: resolved.revision,
       rendered,
+      hooks: due.map((hook) => plannedHook(hook, engine.keyed)),
+      removing,
       inventory: record?.inventory ?? new Map(),
       targets: engine.guarded,
       targetNames: (routed) => engine.targets[routed]?.name,
@@ -81,7 +89,7 @@ export async function planRun(
     for (const key of [...planning.changes.keys(), ...planning.failures.keys()]) runtime.dirty.add(key);
     for (const [key, health] of planning.health) runtime.health.report(key, health);
     for (const key of planning.releases) runtime.health.report(key, { status: "healthy" });
-    return { ...planning, identities, policyFindings, moves };
+    return { ...planning, identities, policyFindings, moves, due, rollout };
   } catch (error) {
     for (const key of taken) runtime.dirty.add(key);
     throw toTrueUpError(error);

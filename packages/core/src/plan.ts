@@ -15,12 +15,14 @@ import {
   type Owner,
   type Plan,
   type Planned,
+  type PlannedHook,
   type Revision,
   type Tracked,
   targetOf,
 } from "@trueup/spec";
 import { compareItem, type Verdict } from "./compare.ts";
 import type { GuardedTarget } from "./guard.ts";
+import type { RoutedHook } from "./hook-objects.ts";
 import type { Keyed } from "./keyed.ts";
 import type { RenderedApplication } from "./render.ts";
 import { formerNames } from "./row.ts";
@@ -30,7 +32,13 @@ export interface PlanOptions {
   readonly application: Application;
   readonly revision: Revision;
   /** Undefined where the application is being removed: nothing is declared. */
-  readonly rendered: Pick<RenderedApplication, "objects" | "warnings"> | undefined;
+  readonly rendered:
+    | (Pick<RenderedApplication, "objects" | "warnings"> & { readonly hooks?: readonly RoutedHook[] })
+    | undefined;
+  /** The application is being removed: what is left of hooks goes too. */
+  readonly removing?: boolean;
+  /** What runs around the changes: part of what is planned. */
+  readonly hooks?: readonly PlannedHook[];
   readonly inventory: ReadonlyMap<Key, Tracked>;
   /** By the name that keys hold. */
   readonly targets: ReadonlyMap<string, GuardedTarget>;
@@ -90,14 +98,23 @@ export async function plan(options: PlanOptions): Promise<Planning> {
   return summarize(options, verdicts, items.size);
 }
 
-function itemsOf({ rendered, inventory, kept }: PlanOptions): Map<Key, Item> {
+function itemsOf({ rendered, inventory, kept, removing = false }: PlanOptions): Map<Key, Item> {
   const items = new Map<Key, Item>();
   for (const [key, declared] of rendered?.objects ?? []) {
-    const tracked = inventory.get(key);
-    items.set(key, tracked === undefined ? { key, declared } : { key, declared, tracked });
+    const row = inventory.get(key);
+    if (row === undefined) {
+      items.set(key, { key, declared });
+      continue;
+    }
+    // What was a hook's and is an object like any other now.
+    const { hook: _, ...tracked } = row;
+    items.set(key, { key, declared, tracked: row.hook === undefined ? row : tracked });
   }
+  // Hooks' objects come and go by their own rules; only what is left of them goes with the application.
+  const hooks = new Set<string>(rendered?.hooks?.flatMap(({ key, id }) => [key, id]));
   for (const [key, tracked] of inventory) {
-    if (!items.has(key) && kept?.has(key) !== true) items.set(key, { key, tracked });
+    const stays = tracked.hook === undefined ? hooks.has(key) : !removing || hooks.has(tracked.hook.id);
+    if (!stays && !items.has(key) && kept?.has(key) !== true) items.set(key, { key, tracked });
   }
   return items;
 }
@@ -270,6 +287,7 @@ function summarize(
     revision: options.revision,
     digest: planDigest(options, list),
     changes: list,
+    ...(options.hooks && options.hooks.length > 0 && { hooks: options.hooks }),
     unchanged: total - list.length - releases.length - failures.size,
     findings,
   };
@@ -285,11 +303,12 @@ function healthOf({ targets }: PlanOptions, key: Key, { live }: Extract<Observed
   return targets.get(targetOf(key))?.target.health?.(live) ?? { status: "healthy" };
 }
 
-function planDigest({ application, identities }: PlanOptions, changes: readonly Change[]): string {
+function planDigest({ application, identities, hooks = [] }: PlanOptions, changes: readonly Change[]): string {
   const targets = [...new Set(changes.map(({ key }) => targetOf(key)))].toSorted();
   return digestOf({
     application: application.name,
     targets: targets.map((name) => [name, identities?.get(name) ?? name]),
     changes: changes.map(({ key, action, uid, stamp, before, after }) => ({ key, action, uid, stamp, before, after })),
+    ...(hooks.length > 0 && { hooks: hooks.map(({ phase, name, stamp }) => ({ phase, name, stamp })) }),
   });
 }

@@ -5,11 +5,13 @@ import {
   type ChangeRecord,
   type Commit,
   type Health,
+  type HookRecord,
   type HistoryEntry,
   type Json,
   type Outcome,
   type PolicyFinding,
   type Revision,
+  type Rollout,
   type RowChange,
   type TrueUpError,
   type Verification,
@@ -34,6 +36,11 @@ export interface Ending {
   readonly health?: Health | undefined;
   readonly error?: TrueUpError | undefined;
   readonly renderedDigest?: string | undefined;
+  readonly hooks?: readonly HookRecord[] | undefined;
+  /** Whether objects of what was rendered are hooks of a removal. */
+  readonly deleteHooks?: boolean | undefined;
+  /** Where it soaks. */
+  readonly healthySince?: number | undefined;
 }
 
 export interface Begun {
@@ -59,11 +66,13 @@ export function record(
 }
 
 function stateAfter(before: ApplicationState, ending: Ending, now: number): ApplicationState {
-  const { intent: _, ...state } = before;
+  const { intent: _, rollout, deleteHooks, ...state } = before;
   const { outcome, revision, planDigest, renderedDigest, health } = ending;
   const approvals = standing(before, now).filter(({ digest }) => outcome === "blocked" || digest !== planDigest);
   const next = {
     ...state,
+    ...((outcome === "succeeded" ? ending.deleteHooks : deleteHooks) === true && { deleteHooks: true as const }),
+    ...(rollout && outcome !== "succeeded" && { rollout: rolloutAfter(rollout, ending) }),
     approvals,
     failures: outcome === "failed" ? (before.failures ?? 0) + 1 : outcome === "succeeded" ? 0 : (before.failures ?? 0),
     ...(outcome === "succeeded" && revision && { revision }),
@@ -75,13 +84,21 @@ function stateAfter(before: ApplicationState, ending: Ending, now: number): Appl
   return { ...rest, ...(kept.length > 0 && { approvals: kept }), ...(failures > 0 && { failures }) };
 }
 
+/** What failed, or was cut off, begins its soak anew. */
+function rolloutAfter({ healthySince: before, ...rollout }: Rollout, { outcome, healthySince }: Ending): Rollout {
+  const since = outcome === "soaking" ? healthySince : outcome === "failed" ? undefined : before;
+  return { ...rollout, ...(since !== undefined && { healthySince: since }) };
+}
+
 function historyRow(begun: Begun, ending: Ending): HistoryRow {
   const { outcome, revision, commit, verified, planDigest, approval, findings, blocked, changes, health, error } =
     ending;
+  const { hooks = [] } = ending;
   return {
     ...begun,
     outcome,
     changes,
+    ...(hooks.length > 0 && { hooks }),
     ...(revision && { revision }),
     ...(commit && { author: commit.author, message: commit.message }),
     ...(verified && { verified }),
@@ -96,7 +113,8 @@ function historyRow(begun: Begun, ending: Ending): HistoryRow {
 
 /** A run that found everything as it was, or failed as the one before, is no news. */
 function isNews(runtime: Runtime, before: ApplicationState, entry: HistoryRow): boolean {
-  if (entry.changes.length > 0) return true;
+  if (entry.changes.length > 0 || entry.hooks !== undefined) return true;
+  if (entry.outcome === "soaking") return false;
   if (entry.outcome === "succeeded") return entry.revision?.id !== before.revision?.id || (before.failures ?? 0) > 0;
   const last = runtime.status.lastRun;
   return (

@@ -3,14 +3,14 @@ import { render, type RenderedApplication, type RenderOptions } from "./render.t
 import { specificationOf, type Resolved } from "./resolve.ts";
 import type { Engine, Runtime } from "./runtime.ts";
 
-/** Step 2 in a run: the last render where its inputs still hold. Undefined where the application is being removed. */
+/** Step 2 in a run: the last render where its inputs still hold. Where the application is being removed, only its hooks, if it has any for that. */
 export async function renderRun(
   engine: Engine,
   runtime: Runtime,
   resolved: Resolved,
   signal: AbortSignal,
 ): Promise<RenderedApplication | undefined> {
-  if (runtime.removing) return undefined;
+  if (runtime.removing && runtime.record?.state.deleteHooks !== true) return undefined;
   const { application } = runtime;
   const { snapshot } = resolved.opened;
   let kept = runtime.rendered;
@@ -23,8 +23,15 @@ export async function renderRun(
     runtime.rendered = kept;
   }
   const { of } = kept;
-  const tracked = runtime.record?.inventory.size ?? 0;
-  if (of.objects.size === 0 && tracked > 0 && application.prune?.allowEmpty !== true) {
+  if (runtime.removing) {
+    const hooks = of.hooks.filter(({ phases }) => phases.some((phase) => phase.endsWith("-delete")));
+    return { ...of, objects: new Map(), hooks };
+  }
+  if (of.objects.size > 0 || application.prune?.allowEmpty === true) return of;
+  const hooks = new Set(of.hooks.map(({ key }) => key));
+  const rows = [...(runtime.record?.inventory.values() ?? [])];
+  const tracked = rows.filter(({ key, hook }) => hook === undefined && !hooks.has(key)).length;
+  if (tracked > 0) {
     const message = `application ${application.name} renders to nothing, where there are ${tracked} objects: nothing is pruned unless prune.allowEmpty says so`;
     throw new TrueUpError("BLOCKED", message, { origin: { file: application.path ?? "" } });
   }

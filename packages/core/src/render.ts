@@ -12,7 +12,6 @@ import {
   type Capabilities,
   type Declared,
   type Finding,
-  type Hook,
   type Input,
   type Key,
   type Manifest,
@@ -22,6 +21,7 @@ import {
   type Tree,
 } from "@trueup/spec";
 import { call } from "./call.ts";
+import { routedHook, splitHooks, type FoundHook, type RoutedHook } from "./hook-objects.ts";
 import { createRecorder, normalize } from "./inputs.ts";
 import { contentDigest } from "./keyed.ts";
 import { routesOf, selects } from "./select.ts";
@@ -56,7 +56,7 @@ export interface RenderOptions {
 export interface RenderedApplication {
   readonly renderer: string;
   readonly objects: ReadonlyMap<Key, Declared>;
-  readonly hooks: readonly Hook[];
+  readonly hooks: readonly RoutedHook[];
   readonly warnings: readonly Finding[];
   /** Over the keys and the digests of all objects and hooks. */
   readonly digest: string;
@@ -88,15 +88,17 @@ export async function render(options: RenderOptions): Promise<RenderedApplicatio
   if (!Array.isArray(rendered?.objects) || !Array.isArray(rendered.hooks) || !Array.isArray(rendered.warnings)) {
     throw new TrueUpError("INTERNAL", `renderer ${renderer.name} answered something that is not in its contract`);
   }
-  throwAll(await (options.validate?.([...rendered.objects, ...rendered.hooks.map((hook) => hook.declared)]) ?? []));
+  const { objects: declared, hooks: found, errors } = splitHooks(rendered);
+  const all = [...declared, ...found.map((hook) => hook.declared)];
+  throwAll([...errors, ...((await options.validate?.(all)) ?? [])]);
 
-  const objects = await route(options, rendered.objects);
+  const { objects, hooks } = await route(options, declared, found);
   return {
     renderer: renderer.name,
     objects,
-    hooks: rendered.hooks,
+    hooks,
     warnings: rendered.warnings,
-    digest: renderedDigest(objects, rendered.hooks),
+    digest: renderedDigest(objects, hooks),
     inputs: [...recorder.inputs.values()],
   };
 }
@@ -191,11 +193,19 @@ export const capabilitiesDigest = ({ apiVersions, version }: Capabilities): stri
 
 export const lookupDigest = (found: Manifest | undefined): string => (found === undefined ? "absent" : digestOf(found));
 
-async function route(options: RenderOptions, declared: readonly Declared[]): Promise<ReadonlyMap<Key, Declared>> {
+async function route(
+  options: RenderOptions,
+  declared: readonly Declared[],
+  hooks: readonly FoundHook[],
+): Promise<Pick<RenderedApplication, "objects" | "hooks">> {
   const { application, targets, signal, timeoutMs = 120_000 } = options;
   const errors: TrueUpError[] = [];
   const byTarget = new Map<string, Declared[]>();
-  for (const object of declared) {
+  const hookOf = new Map<Declared, FoundHook>();
+  for (const { object, hook } of [
+    ...declared.map((object) => ({ object, hook: undefined })),
+    ...hooks.map((hook) => ({ object: hook.declared, hook })),
+  ]) {
     const placed = inNamespace(object, object.manifest.metadata.namespace ?? application.namespace);
     const target = routedTo(application, placed);
     if (target === undefined || targets[target] === undefined) {
@@ -208,9 +218,11 @@ async function route(options: RenderOptions, declared: readonly Declared[]): Pro
       const list = byTarget.get(target);
       if (list === undefined) byTarget.set(target, [placed]);
       else list.push(placed);
+      if (hook !== undefined) hookOf.set(placed, hook);
     }
   }
   const objects = new Map<Key, Declared>();
+  const routedHooks = new Map<Key, RoutedHook>();
   for (const [routed, list] of byTarget) {
     const { [routed]: to } = targets;
     const target = to?.name ?? routed;
@@ -223,17 +235,19 @@ async function route(options: RenderOptions, declared: readonly Declared[]): Pro
       const ref = refs?.[index];
       const placed = ref === undefined ? object : inNamespace(object, ref.namespace === "" ? undefined : ref.namespace);
       const key = keyOf(ref === undefined ? refOf(placed.manifest, target) : { ...ref, target });
-      const twin = objects.get(key);
+      const twin = objects.get(key) ?? routedHooks.get(key)?.declared;
       if (twin !== undefined) {
         const message = `${formatOrigin(object.origin)}: ${formatRef(refOf(placed.manifest, target))} is declared already at ${formatOrigin(twin.origin)}`;
         errors.push(new TrueUpError("INVALID", message, { key, origin: object.origin }));
-      } else {
-        objects.set(key, placed);
+        continue;
       }
+      const hook = hookOf.get(object);
+      if (hook === undefined) objects.set(key, placed);
+      else routedHooks.set(key, routedHook(hook, key, placed));
     }
   }
   throwAll(errors);
-  return objects;
+  return { objects, hooks: [...routedHooks.values()] };
 }
 
 function routedTo(application: Application, { manifest }: Declared): string | undefined {
@@ -252,11 +266,14 @@ function inNamespace(declared: Declared, namespace: string | undefined): Declare
   return { ...declared, manifest: placed, digest: digestOf(placed) };
 }
 
-function renderedDigest(objects: ReadonlyMap<Key, Declared>, hooks: readonly Hook[]): string {
+function renderedDigest(objects: ReadonlyMap<Key, Declared>, hooks: readonly RoutedHook[]): string {
   const hash = createHash("sha256");
   const lines = [...objects].map(([key, declared]) => `${key} ${declared.digest} ${contentDigest(declared)}\n`);
   for (const line of lines.toSorted()) hash.update(line);
-  for (const { phases, declared } of hooks) hash.update(`${phases.join()} ${declared.digest}\n`);
+  const others = hooks.map(
+    (hook) => `${hook.phases.join()} ${hook.key} ${hook.declared.digest} ${contentDigest(hook.declared)}\n`,
+  );
+  for (const line of others.toSorted()) hash.update(line);
   return hash.digest("hex");
 }
 

@@ -4,6 +4,7 @@ import { gate, type Blocked } from "./gate.ts";
 import { intent } from "./intent.ts";
 import { beginRun, isSettled, type RunOptions } from "./begin-run.ts";
 import { orderPlan } from "./order-plan.ts";
+import { createHooks } from "./run-hooks.ts";
 import { planRun } from "./plan-run.ts";
 import { renderRun } from "./render-run.ts";
 import { resolve } from "./resolve.ts";
@@ -28,6 +29,7 @@ export async function run(engine: Engine, runtime: Runtime, options: RunOptions)
   const { application } = runtime;
   await using about = beginRun(engine, runtime, options);
   const { step, signal } = about;
+  const hooks = createHooks(engine, runtime, () => about.hookRun());
   try {
     // 1. What is current; and where nothing can have changed, that was all.
     const resolved = await step("resolve", () => resolve(engine, runtime, options.trigger, signal));
@@ -56,14 +58,17 @@ export async function run(engine: Engine, runtime: Runtime, options: RunOptions)
       await step("intent", () =>
         about.intend(intent({ ...about.intentOptions(), ...orders, runtime, planning, gate: gated })),
       );
+      await hooks.before();
       about.applied(await step("apply", () => apply({ ...about.applyOptions(), ...orders, application, planning })));
     }
     about.settle(planning, orders);
 
-    // 7. and 8. Is it well? And what became of it.
+    // 7. and 8. Is it well, and stays so? And what became of it.
     const health = await step("verify", () => verify({ ...about.verifyOptions(), health: runtime.health }));
-    return await step("record", () => about.finished(health));
+    const verdict = await hooks.after(about.verdict(health));
+    return await step("record", () => about.finished(health, verdict));
   } catch (error) {
+    await hooks.failed(error);
     return await about.failed(error);
   }
 }

@@ -3,6 +3,7 @@ import type {
   ApplicationState,
   Health,
   HistoryEntry,
+  HookFunction,
   Key,
   Live,
   Plan,
@@ -54,6 +55,8 @@ export interface Engine {
   readonly limits: FleetLimiter | undefined;
   /** For one call to a target, or one policy. */
   readonly callTimeoutMs: number;
+  /** Functions of the embedding service, by the names applications use. */
+  readonly hooks: Readonly<Record<string, HookFunction>>;
   readonly validate: (objects: readonly Declared[]) => Promise<readonly TrueUpError[]>;
   /** Asks for a run of an application. Does nothing where the controller was not started. */
   readonly mark: (application: string, trigger: string) => void;
@@ -89,6 +92,10 @@ export interface Runtime {
   /** What a watch said, during a run, of objects that the run writes. */
   readonly inFlight: Map<Key, Live | "gone" | undefined>;
   health: HealthWaiter;
+  /** Of hooks' objects: they do not count for the application. */
+  readonly hookHealth: HealthWaiter;
+  /** While a new state soaks: the worst that was seen of it since. */
+  soaking: Health | undefined;
   status: RuntimeStatus;
   /** Ends a run's waiting: a newer revision is there, or the application is suspended or removed. */
   superseded: AbortController | undefined;
@@ -98,7 +105,7 @@ export interface Runtime {
   removalGuarded: boolean;
 }
 
-export type Phase = "idle" | "running" | "waiting" | "blocked" | "failed" | "suspended";
+export type Phase = "idle" | "running" | "waiting" | "blocked" | "failed" | "soaking" | "suspended";
 
 export interface RuntimeStatus {
   phase: Phase;
@@ -164,6 +171,14 @@ export function createRuntime(
       timeoutMs: () => runtime.application.healthTimeoutMs ?? 300_000,
       ...(waitsFor && { waitsFor }),
     }),
+    hookHealth: createHealthWaiter({
+      observe: async (keys, signal) => await observe(runtime, keys, signal),
+      timeoutMs: () => runtime.application.healthTimeoutMs ?? 300_000,
+      // One that deletes itself is to be seen complete before.
+      maxPollMs: 1_000,
+      settled: ({ status }) => status === "healthy" || status === "degraded" || status === "missing",
+    }),
+    soaking: undefined,
     status: { phase: application.suspended === true ? "suspended" : "idle", failures: 0 },
     superseded: undefined,
     removing: false,

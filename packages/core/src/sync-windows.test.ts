@@ -5,7 +5,7 @@ import { checkWindows, closedByWindow, type WindowsOptions } from "./sync-window
 const HOUR = 3_600_000;
 const key = keyOf({ target: "t", group: "", kind: "ConfigMap", namespace: "shop", name: "a" });
 const closed = (windows: readonly SyncWindow[], at: string, more: Partial<WindowsOptions> = {}) =>
-  closedByWindow(windows, { changes: [{ key }], now: Date.parse(at), ...more });
+  closedByWindow(windows, { objects: [key], now: Date.parse(at), ...more });
 const until = (windows: readonly SyncWindow[], at: string): string | undefined => {
   const found = closed(windows, at);
   return found && new Date(found.until).toISOString();

@@ -1,5 +1,5 @@
 import { Cron } from "croner";
-import { parseKey, TrueUpError, type Change, type SyncWindow } from "@trueup/spec";
+import { parseKey, TrueUpError, type Key, type SyncWindow } from "@trueup/spec";
 import { selects } from "./select.ts";
 
 export interface Closed {
@@ -9,7 +9,8 @@ export interface Closed {
 }
 
 export interface WindowsOptions {
-  readonly changes: readonly Pick<Change, "key">[];
+  /** What a plan would write. */
+  readonly objects: readonly Key[];
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** A person asked for this run. */
@@ -26,7 +27,7 @@ const STEPS = 1_000;
  */
 export function closedByWindow(windows: readonly SyncWindow[], options: WindowsOptions): Closed | undefined {
   const concerned = windows.filter(
-    ({ match }) => match === undefined || options.changes.some(({ key }) => selects(match, parseKey(key))),
+    ({ match }) => match === undefined || options.objects.some((key) => selects(match, parseKey(key))),
   );
   const { now, byPerson = false } = options;
   const closing = closingAt(concerned, now);

@@ -12,8 +12,10 @@ export const WAVE = "trueup.dev/wave";
 export const DEPENDS_ON = "trueup.dev/depends-on";
 /** `disabled`: never pruned. `confirm`: pruned only by an approved plan. */
 export const PRUNE = "trueup.dev/prune";
-/** `pre-sync`, `post-sync`, `sync-fail`, `pre-delete` or `post-delete`: the object is a hook. */
+/** The object is a hook: `pre-sync`, `post-sync`, `sync-fail`, `pre-delete` or `post-delete`, several with commas. */
 export const HOOK = "trueup.dev/hook";
+/** When a hook's object is deleted: `before-creation` (the default), `on-success` or `on-failure`, several with commas. */
+export const HOOK_DELETE_POLICY = "trueup.dev/hook-delete-policy";
 /** Comma-separated JSON Pointers whose live value is left alone. */
 export const IGNORE = "trueup.dev/ignore";
 /** The name of the target, where an application routes to several. */

@@ -1,4 +1,5 @@
 import type { PolicyUse, SyncWindow } from "./gates.ts";
+import type { FunctionHook } from "./hook.ts";
 import type { JsonObject, Pointer } from "./json.ts";
 import type { Impersonation } from "./target.ts";
 
@@ -59,7 +60,12 @@ export interface Dependency {
 }
 
 /** Everything about an application but its name; the `spec` of an `Application` object in Git. */
-export interface ApplicationSpec<S extends string = string, R extends string = string, T extends string = string> {
+export interface ApplicationSpec<
+  S extends string = string,
+  R extends string = string,
+  T extends string = string,
+  H extends string = string,
+> {
   /** Name of a source of the controller. */
   readonly source: S;
   /** Below the source's root. Default: the root. */
@@ -93,6 +99,10 @@ export interface ApplicationSpec<S extends string = string, R extends string = s
   readonly observeEveryMs?: number;
   /** How long objects may take to become healthy. Default 300,000. */
   readonly healthTimeoutMs?: number;
+  /** Functions of the embedding service that run at points of a sync: checks that fail it, say. Objects in Git can be hooks too (`trueup.dev/hook`). */
+  readonly hooks?: readonly FunctionHook<H>[];
+  /** How long a new state must have been healthy, after `post-sync`, before it counts as healthy; what degrades in it fails the rollout. Default 0. */
+  readonly soakMs?: number;
   /** Writes at a time. Default 16. */
   readonly concurrency?: number;
   /** Live values that renderers may look up. Default false. */
@@ -113,7 +123,8 @@ export interface Application<
   S extends string = string,
   R extends string = string,
   T extends string = string,
-> extends ApplicationSpec<S, R, T> {
+  H extends string = string,
+> extends ApplicationSpec<S, R, T, H> {
   /** 1 to 253 characters: letters, digits, `.`, `-`, `_`, `/`. */
   readonly name: string;
 }

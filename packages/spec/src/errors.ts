@@ -16,6 +16,7 @@ import type { Origin } from "./manifest.ts";
  * - `STALE`: what was planned or approved is not what is there now
  * - `BLOCKED`: a gate, guard or policy said no
  * - `LEASE_LOST`: another holder may be writing
+ * - `HOOK_FAILED`: a hook said no, or did not come to an end
  * - `CYCLE`: dependencies lead back to themselves
  * - `IMMUTABLE`: only a replacement could make this change
  * - `UNVERIFIED`: a signature is missing or wrong
@@ -36,13 +37,14 @@ export type ErrorCode =
   | "STALE"
   | "BLOCKED"
   | "LEASE_LOST"
+  | "HOOK_FAILED"
   | "CYCLE"
   | "IMMUTABLE"
   | "UNVERIFIED"
   | "INTERNAL";
 
 export interface TrueUpErrorOptions extends ErrorOptions {
-  /** Whether the same call may succeed later without a change of input. Default: true for `UNAVAILABLE`, `INCOMPLETE`, `TIMEOUT`, `CONFLICT`, `STALE`, `LEASE_LOST`. */
+  /** Whether the same call may succeed later without a change of input. Default: true for `UNAVAILABLE`, `INCOMPLETE`, `TIMEOUT`, `CONFLICT`, `STALE`, `LEASE_LOST`, `HOOK_FAILED`. */
   readonly retryable?: boolean;
   readonly retryAfterMs?: number;
   readonly key?: Key;
@@ -58,6 +60,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   "CONFLICT",
   "STALE",
   "LEASE_LOST",
+  "HOOK_FAILED",
 ]);
 
 /** The one error class. Messages never hold a secret: whoever makes one redacts first. */

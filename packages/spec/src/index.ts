@@ -6,6 +6,7 @@ export type { ErrorCode, TrueUpErrorOptions } from "./errors.ts";
 export { foldWrites, keyConflict } from "./fold-writes.ts";
 export type { FoldedWrite } from "./fold-writes.ts";
 export type * from "./gates.ts";
+export type * from "./hook.ts";
 export { checkTtl, holdLease } from "./hold-lease.ts";
 export type { HeldLease, HeldLeaseOptions } from "./hold-lease.ts";
 export {

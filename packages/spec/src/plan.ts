@@ -1,3 +1,4 @@
+import type { PlannedHook } from "./hook.ts";
 import type { Key } from "./identity.ts";
 import type { Json, JsonPatch, Pointer } from "./json.ts";
 import type { Finding, Origin } from "./manifest.ts";
@@ -26,11 +27,14 @@ export interface Plan {
   readonly application: string;
   readonly revision: Revision;
   /**
-   * SHA-256 over canonical JSON of the application, the targets' identities and, per change, key, action, uid, stamp, before and after.
+   * SHA-256 over canonical JSON of the application, the targets' identities, per change key, action, uid, stamp, before and after,
+   * and per hook phase, name and stamp.
    * Not of commit, version, status or time: an approval does not go stale by itself.
    */
   readonly digest: string;
   readonly changes: readonly Change[];
+  /** What runs around the changes, in order; absent where nothing does. Those of `sync-fail` run only where it fails. */
+  readonly hooks?: readonly PlannedHook[];
   /** Objects that stand as declared. */
   readonly unchanged: number;
   readonly findings: readonly Finding[];

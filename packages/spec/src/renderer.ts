@@ -1,17 +1,9 @@
+import type { Hook } from "./hook.ts";
 import type { Key } from "./identity.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Declared, Finding, Manifest } from "./manifest.ts";
 import type { Tree } from "./source.ts";
 import type { Capabilities } from "./target.ts";
-
-export type HookPhase = "pre-sync" | "post-sync" | "sync-fail" | "pre-delete" | "post-delete";
-export type HookDeletePolicy = "before-creation" | "on-success" | "on-failure";
-
-export interface Hook {
-  readonly phases: readonly HookPhase[];
-  readonly declared: Declared;
-  readonly deletePolicies: readonly HookDeletePolicy[];
-}
 
 /**
  * Something the output depends on. The core records these itself, by wrapping the tree and the context: a renderer cannot forget one.
@@ -58,7 +50,9 @@ export interface RenderInput {
 }
 
 export interface Rendered {
+  /** Objects that bear a `trueup.dev/hook` annotation may stand among them: the core takes them for hooks. */
   readonly objects: readonly Declared[];
+  /** What the renderer itself knows to be hooks. */
   readonly hooks: readonly Hook[];
   readonly warnings: readonly Finding[];
 }

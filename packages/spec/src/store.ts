@@ -1,5 +1,6 @@
 import type { PolicyFinding } from "./gates.ts";
 import type { Key } from "./identity.ts";
+import type { HookRecord } from "./hook.ts";
 import type { Json } from "./json.ts";
 import type { Health } from "./manifest.ts";
 import type { Revision, Signature, Verification } from "./source.ts";
@@ -30,6 +31,8 @@ export type Outcome =
   | "interrupted"
   /** A gate said no, or an approval is awaited. */
   | "blocked"
+  /** Applied and healthy, but not for long enough yet (`soakMs`): a later run says how it ended. */
+  | "soaking"
   /** Abandoned for a newer revision, a stop, or a lost lease. */
   | "cancelled";
 
@@ -73,6 +76,8 @@ export interface HistoryEntry {
   /** What policies said of the plan. */
   readonly findings?: readonly PolicyFinding[];
   readonly changes: readonly ChangeRecord[];
+  /** Those that ran, in the order in which they ended. */
+  readonly hooks?: readonly HookRecord[];
   readonly health?: Health;
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 }
@@ -90,6 +95,16 @@ export interface Intent {
   readonly message?: string;
 }
 
+/** A state that was begun to be rolled out, and did not end well yet. */
+export interface Rollout {
+  /** Of what was rendered; `removal` where the application is being removed. */
+  readonly digest: string;
+  /** Its hooks that are through: they do not run again. */
+  readonly hooks: readonly string[];
+  /** Milliseconds since the epoch: since when it has been healthy (`soakMs`). */
+  readonly healthySince?: number;
+}
+
 /** All that outlives the process, but the rows of the inventory. Small: one JSON document. */
 export interface ApplicationState {
   /** Digest of the input vector of the last run that ended well: same inputs, nothing to do. */
@@ -101,6 +116,9 @@ export interface ApplicationState {
   /** Per target: what it said it is when the inventory was written. */
   readonly targets?: Readonly<Record<string, string>>;
   readonly intent?: Intent;
+  readonly rollout?: Rollout;
+  /** Objects in Git are hooks of a removal: it renders for their sake. */
+  readonly deleteHooks?: true;
   readonly approvals?: readonly Approval[];
   readonly suspended?: { readonly actor: string; readonly reason: string; readonly at: number };
   /** Held at a revision by a rollback or the `pin` policy, until Git moves past `until` or a person resumes. */

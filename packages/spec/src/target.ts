@@ -31,6 +31,8 @@ export interface Tracked {
   /** Applications whose mark it may still bear: it was handed over, and the next apply marks it anew. */
   readonly formerly?: readonly string[];
   readonly state?: TargetState;
+  /** The object is a hook's: neither compared, healed nor pruned. `id` is the hook, `run` what it was made to run for. */
+  readonly hook?: { readonly id: string; readonly run: string };
 }
 
 /** One identity, from both sides. */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { type Change, type Finding, formatOrigin, type Plan, TrueUpError } from "@trueup/spec";
-import { bodyLines, changeOrigin, changeTitle, countText } from "./change.ts";
+import { type Finding, formatOrigin, type Plan, TrueUpError } from "@trueup/spec";
+import { bodyLines, changeOrigin, changeTitle } from "./change.ts";
+import { hookLines, hookOrigin, hookTitle, inOrder, planText } from "./hook.ts";
 import type { Line } from "./lines.ts";
 import { label } from "./printable.ts";
 
@@ -22,15 +23,32 @@ export function formatPlanMarkdown(plan: Plan, { limit = 65_536 }: MarkdownOptio
   let room = limit - head.length - tail.length - NOTE_ROOM;
   const findings = findingsBlock(plan.findings, Math.floor(room / 2));
   room -= findings.length;
-  const brief = plan.changes.map(briefLine);
-  const full = plan.changes.map((change, i) => fullBlock(change, key) ?? brief[i] ?? "");
-  const first = (at: number): number => rank(plan.changes[at]);
-  const shown = choose({ what: "changes", brief, full, room, rank: first });
+  const blocks = inOrder(
+    plan,
+    (hook) => blockOf([hookTitle(hook), hookOrigin(hook)], hookLines(hook, key), true),
+    (change) => {
+      const { action, reason } = change;
+      const destroys = action === "delete" || action === "replace";
+      return blockOf([changeTitle(change), changeOrigin(change), label(reason, 200)], bodyLines(change, key), destroys);
+    },
+  );
+  const shown = choose({
+    what: "changes",
+    brief: blocks.map(({ brief }) => brief),
+    full: blocks.map(({ full }) => full),
+    room,
+    rank: (at) => (blocks[at]?.first === true ? 0 : 1),
+  });
   return `${head}${findings}${shown}${tail}`;
 }
 
-const rank = (change: Change | undefined): number =>
-  change?.action === "delete" || change?.action === "replace" ? 0 : 1;
+/** A change or a hook, in a line and whole. */
+interface Block {
+  readonly brief: string;
+  readonly full: string;
+  /** Left out last. */
+  readonly first: boolean;
+}
 
 /** For what `choose` says about what it left out. */
 export const NOTE_ROOM = 200;
@@ -74,8 +92,9 @@ export function choose({ what, brief, full, room, rank = () => 0 }: Choice): str
   return note === "" ? text : `${text}\n**Too long for one comment: of ${brief.length} ${what} ${note}.**\n`;
 }
 
-function header({ application, revision, digest, changes, unchanged }: Plan): string {
-  const counts = countText(changes);
+function header(plan: Plan): string {
+  const { application, revision, digest, unchanged } = plan;
+  const counts = planText(plan);
   const from = revision.ref === undefined ? "" : ` of ${code(revision.ref)}`;
   return [
     `### ${code(application)}: ${counts === "" ? "nothing to do" : counts}`,
@@ -85,17 +104,14 @@ function header({ application, revision, digest, changes, unchanged }: Plan): st
   ].join("\n");
 }
 
-function briefLine(change: Change): string {
-  const parts = [changeTitle(change), changeOrigin(change), label(change.reason, 200)];
-  return `\n${parts.flatMap((part) => (part === undefined || part === "" ? [] : [code(part)])).join(" · ")}\n`;
-}
-
-function fullBlock(change: Change, key: Uint8Array): string | undefined {
-  const lines = bodyLines(change, key).flatMap(diffLines);
-  if (lines.length === 0) return undefined;
-  const parts = [changeTitle(change), changeOrigin(change), label(change.reason, 200)];
-  const summary = parts.flatMap((part) => (part === undefined || part === "" ? [] : [html(part)])).join(" · ");
-  return `\n<details>\n<summary>${summary}</summary>\n\n${fence("diff", lines)}\n\n</details>\n`;
+function blockOf(parts: readonly (string | undefined)[], body: readonly Line[], first: boolean): Block {
+  const shown = parts.filter((part) => part !== undefined && part !== "") as readonly string[];
+  const brief = `\n${shown.map(code).join(" · ")}\n`;
+  const lines = body.flatMap(diffLines);
+  if (lines.length === 0) return { brief, full: brief, first };
+  const summary = shown.map(html).join(" · ");
+  const full = `\n<details>\n<summary>${summary}</summary>\n\n${fence("diff", lines)}\n\n</details>\n`;
+  return { brief, full, first };
 }
 
 /** A line as a unified diff has it; `!` is shown as changed. */

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { styleText } from "node:util";
-import { type Change, type Finding, formatOrigin, type Plan } from "@trueup/spec";
-import { bodyLines, changeOrigin, changeTitle, countText } from "./change.ts";
+import { type Change, type Finding, formatOrigin, type Plan, type PlannedHook } from "@trueup/spec";
+import { bodyLines, changeOrigin, changeTitle } from "./change.ts";
+import { hookLines, hookOrigin, hookTitle, inOrder, planText } from "./hook.ts";
 import type { Line } from "./lines.ts";
 import { label, printable } from "./printable.ts";
 
@@ -25,16 +26,21 @@ export function formatPlan(plan: Plan, { color = false }: FormatOptions = {}): s
   const key = randomBytes(32);
   const blocks = [
     header(plan, paint),
-    ...plan.changes.map((change) => changeText(change, key, paint)),
+    ...inOrder(
+      plan,
+      (hook) => hookText(hook, key, paint),
+      (change) => changeText(change, key, paint),
+    ),
     ...plan.findings.map((finding) => findingText(finding, paint)),
     summary(plan, paint),
   ];
   return `${blocks.join("\n\n")}\n`;
 }
 
-function header({ application, revision, digest, changes, unchanged }: Plan, paint: Paint): string {
+function header(plan: Plan, paint: Paint): string {
+  const { application, revision, digest, unchanged } = plan;
   const at = `${revision.ref === undefined ? "" : `${label(revision.ref)} at `}${label(revision.id.slice(0, 12))}`;
-  const counts = countText(changes);
+  const counts = planText(plan);
   return [
     `${paint("bold", label(application, 300))}  ${at}  ${paint("dim", `plan ${label(digest.slice(0, 12))}`)}`,
     counts === "" ? `${unchanged} unchanged` : `${counts}; ${unchanged} unchanged`,
@@ -55,6 +61,13 @@ function changeText(change: Change, key: Uint8Array, paint: Paint): string {
   const reason = change.reason === "" ? [] : paragraph(change.reason, (line) => paint("dim", line));
   const body = bodyLines(change, key).map((line) => lineText(line, paint));
   return [origin === undefined ? title : `${title}  ${paint("dim", origin)}`, ...reason, ...body].join("\n");
+}
+
+function hookText(hook: PlannedHook, key: Uint8Array, paint: Paint): string {
+  const origin = hookOrigin(hook);
+  const title = paint(["blue", "bold"], hookTitle(hook));
+  const body = hookLines(hook, key).map((line) => lineText(line, paint));
+  return [origin === undefined ? title : `${title}  ${paint("dim", origin)}`, ...body].join("\n");
 }
 
 export function lineText(line: Line, paint: Paint): string {
@@ -95,7 +108,9 @@ function paragraph(text: string, style: (line: string) => string): string[] {
     .map((line) => `  ${style(printable(line))}`);
 }
 
-function summary({ changes, unchanged, digest }: Plan, paint: Paint): string {
-  if (changes.length === 0) return paint("bold", `Nothing to do: ${unchanged} stand as declared.`);
-  return `${paint("bold", `Plan: ${countText(changes)}.`)} Digest ${label(digest)}`;
+function summary(plan: Plan, paint: Paint): string {
+  const { unchanged, digest } = plan;
+  const counts = planText(plan);
+  if (counts === "") return paint("bold", `Nothing to do: ${unchanged} stand as declared.`);
+  return `${paint("bold", `Plan: ${counts}.`)} Digest ${label(digest)}`;
 }

@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject, type Manifest, type Pointer } from "@trueup/spec";
+import { HOOK, isObject, type Json, type JsonObject, type Manifest, type Pointer } from "@trueup/spec";
 
 /** One thing that is wrong with the envelope, at a field. */
 export type Report = (field: Pointer, reason: string) => void;
@@ -31,7 +31,15 @@ export function isManifest(value: Json, report: Report): value is Json & Manifes
 
 function checkMetadata(metadata: JsonObject, wrong: Report): void {
   if (metadata["name"] === undefined && metadata["generateName"] !== undefined) {
-    wrong("/metadata/generateName", "a generated name cannot be kept true to Git; use metadata.name");
+    // A hook is made anew for every state that is rolled out; the core names it.
+    if (isObject(metadata["annotations"]) && metadata["annotations"][HOOK] !== undefined) {
+      requireText(metadata, "generateName", "/metadata/generateName", wrong);
+    } else {
+      wrong(
+        "/metadata/generateName",
+        `a generated name cannot be kept true to Git, but for hooks (${HOOK}); use metadata.name`,
+      );
+    }
   } else {
     requireText(metadata, "name", "/metadata/name", wrong);
   }

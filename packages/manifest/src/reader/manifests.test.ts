@@ -81,7 +81,9 @@ describe("manifests", () => {
     [
       "a generated name",
       "apiVersion: v1\nkind: A\nmetadata:\n  generateName: a-\n",
-      ["deploy/web.yaml:4: /metadata/generateName: a generated name cannot be kept true to Git; use metadata.name"],
+      [
+        "deploy/web.yaml:4: /metadata/generateName: a generated name cannot be kept true to Git, but for hooks (trueup.dev/hook); use metadata.name",
+      ],
     ],
     [
       "a namespace that is not text",

@@ -18,6 +18,17 @@ const map = (properties: JsonObject, required: readonly string[] = []): JsonObje
 
 const selector = map({ group: { type: "string" }, kind: text, namespace: { type: "string" }, name: text });
 const impersonation = map({ user: text, groups: texts }, ["user"]);
+const hook = map(
+  {
+    phase: { enum: ["pre-sync", "post-sync", "sync-fail", "pre-delete", "post-delete"] },
+    run: text,
+    wave: { type: "integer" },
+    timeoutMs: atLeastOne,
+    retries: count,
+    retryDelayMs: count,
+  },
+  ["phase", "run"],
+);
 /** 1 to 253 characters. */
 const name: JsonObject = { type: "string", pattern: "^[A-Za-z0-9._/-]{1,253}$" };
 
@@ -72,6 +83,8 @@ export const applicationSpecSchema: JsonObject = {
       onFailure: { enum: ["hold", "pin"] },
       observeEveryMs: atLeastOne,
       healthTimeoutMs: atLeastOne,
+      hooks: { type: "array", items: hook },
+      soakMs: count,
       concurrency: atLeastOne,
       allowLookup: flag,
       formerly: { type: "array", items: name },

@@ -58,6 +58,8 @@ const FULL: Required<Application> = {
   onFailure: "pin",
   observeEveryMs: 1,
   healthTimeoutMs: 1,
+  hooks: [{ phase: "post-sync", run: "smoke", wave: -1, timeoutMs: 1, retries: 0, retryDelayMs: 0 }],
+  soakMs: 0,
   concurrency: 1,
   allowLookup: true,
   formerly: ["old"],
