@@ -30,11 +30,15 @@ export async function findMoves(
   engine: Engine,
   runtime: Runtime,
   revision: Revision,
-  rendered: Pick<RenderedApplication, "objects"> | undefined,
+  rendered: (Pick<RenderedApplication, "objects"> & Partial<Pick<RenderedApplication, "hooks">>) | undefined,
   signal: AbortSignal,
 ): Promise<Moves> {
   const inventory = runtime.record?.inventory ?? new Map<Key, Tracked>();
-  const leaving = [...inventory.keys()].filter((key) => rendered?.objects.has(key) !== true);
+  // Hooks' objects come and go by their own rules.
+  const hooks = new Set(rendered?.hooks?.map(({ key }) => key));
+  const leaving = [...inventory].flatMap(([key, { hook }]) =>
+    hook !== undefined || hooks.has(key) || rendered?.objects.has(key) === true ? [] : [key],
+  );
   const holders = new Map<Key, string>();
   for (const key of rendered?.objects.keys() ?? []) {
     const holder = inventory.has(key) ? undefined : runtime.owners.get(key);

@@ -1,5 +1,12 @@
 import { memoryTarget, type MemoryTarget } from "@trueup/testkit";
-import { TrueUpError, type Application, type HookContext, type HookFunction, type Live } from "@trueup/spec";
+import {
+  TrueUpError,
+  type Application,
+  type HookContext,
+  type HookFunction,
+  type Live,
+  type Renderer,
+} from "@trueup/spec";
 import { describe, expect, it } from "vitest";
 import type { ControllerEvent } from "./events.ts";
 import { annotated, config, history, names, until, world, type World } from "./testing/world.ts";
@@ -572,6 +579,28 @@ describe("objects as hooks", () => {
     expect((await here.store.read("web")).inventory.size).toBe(2);
     await here.controller.remove("web", { resources: "delete" });
     expect(names(here.target)).toEqual([]);
+  });
+
+  it("what is left of a hook does not leave the application: no other is read for its sake", async () => {
+    let renders = 0;
+    const counting: Renderer = {
+      name: "counting",
+      detects: async () => false,
+      async render() {
+        renders++;
+        return { objects: [], hooks: [], warnings: [] };
+      },
+    };
+    const here = world(
+      { "one/a.yaml": config("a", "one"), "one/b.yaml": hook("b", "pre-sync") },
+      { path: "one" },
+      { renderers: { counting } },
+    );
+    await here.controller.sync("web");
+    await here.controller.set({ name: "other", source: "repo", path: "one", renderer: "counting", target: "live" });
+    here.source.commit({ "one/a.yaml": config("a", "two"), "one/b.yaml": undefined });
+    expect((await here.controller.sync("web")).outcome).toBe("succeeded");
+    expect(renders).toBe(0);
   });
 
   it("what stands there and is another's is not touched", async () => {
