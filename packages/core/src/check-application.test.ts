@@ -6,6 +6,7 @@ const names = {
   sources: new Set(["git", "charts"]),
   renderers: new Set(["kustomize"]),
   targets: new Set(["west", "east"]),
+  hooks: new Set(["tell", "smoke"]),
 };
 const application: Application = { name: "team/shop-1.a_b", source: "git", target: "east" };
 const wrong = (change: object): string => {
@@ -72,6 +73,28 @@ describe("an application", () => {
         `application team/shop-1.a_b: prune/limit: a number from 0, or a percentage like 25%, is wanted, not ${limit}`,
       );
     }
+  });
+
+  it("has hooks that are there, once in a phase, with sound numbers", () => {
+    const hook = { phase: "post-sync", run: "smoke" };
+    expect(
+      wrong({ hooks: [hook, { ...hook, phase: "pre-sync" }, { phase: "sync-fail", run: "tell" }], soakMs: 0 }),
+    ).toBe("");
+    expect(wrong({ hooks: [{ ...hook, wave: -1, timeoutMs: 1, retries: 0, retryDelayMs: 0 }], soakMs: 600_000 })).toBe(
+      "",
+    );
+    const told = (change: object): string => wrong(change).slice("application team/shop-1.a_b: ".length);
+    expect(told({ hooks: [{ ...hook, run: "smok" }] })).toBe("hooks/0/run: smok is not one of smoke, tell");
+    expect(told({ hooks: [hook, { ...hook, phase: "later" }] })).toBe(
+      "hooks/1/phase: later is not one of pre-sync, post-sync, sync-fail, pre-delete, post-delete",
+    );
+    expect(told({ hooks: [hook, hook] })).toBe("hooks/1: smoke is there twice in post-sync");
+    expect(told({ hooks: [{ ...hook, wave: 0.5 }] })).toBe("hooks/0/wave: a whole number is wanted");
+    expect(told({ hooks: [{ ...hook, timeoutMs: 0 }] })).toBe("hooks/0/timeoutMs: at least 1 is wanted");
+    for (const retries of [-1, 0.5])
+      expect(told({ hooks: [{ ...hook, retries }] })).toBe("hooks/0/retries: a whole number, at least 0, is wanted");
+    expect(told({ hooks: [{ ...hook, retryDelayMs: -1 }] })).toBe("hooks/0/retryDelayMs: at least 0 is wanted");
+    for (const soakMs of [-1, Number.NaN, Infinity]) expect(told({ soakMs })).toBe("soakMs: at least 0 is wanted");
   });
 
   it("hears of everything at once", () => {

@@ -39,8 +39,7 @@ export function applicationProblems(application: Application, names: Names): rea
 function problemsOf(application: Application, names: Names): readonly string[] {
   const wrong: string[] = [];
   const known = (field: string, name: string | undefined, set: ReadonlySet<string>): void => {
-    if (name !== undefined && !set.has(name))
-      wrong.push(`${field}: ${name} is not one of ${set.size === 0 ? "none" : [...set].toSorted().join(", ")}`);
+    if (name !== undefined && !set.has(name)) wrong.push(notOneOf(field, name, set));
   };
   if (!/^[A-Za-z0-9][A-Za-z0-9._/-]{0,252}$/.test(application.name)) {
     wrong.push("name: 1 to 253 letters, digits, dots, dashes, underscores and slashes are wanted");
@@ -68,11 +67,14 @@ function problemsOf(application: Application, names: Names): readonly string[] {
   return wrong;
 }
 
+const notOneOf = (field: string, name: string, set: ReadonlySet<string>): string =>
+  `${field}: ${name} is not one of ${set.size === 0 ? "none" : [...set].toSorted().join(", ")}`;
+
 function wrongHooks({ hooks = [], soakMs = 0 }: Application, names: ReadonlySet<string>): string[] {
   const wrong: string[] = [];
   for (const [index, { phase, run, wave = 0, timeoutMs = 1, retries = 0, retryDelayMs = 0 }] of hooks.entries()) {
     const at = `hooks/${index}`;
-    if (!names.has(run)) wrong.push(`${at}/run: ${run} is not one of ${[...names].toSorted().join(", ")}`);
+    if (!names.has(run)) wrong.push(notOneOf(`${at}/run`, run, names));
     if (!PHASES.includes(phase)) wrong.push(`${at}/phase: ${String(phase)} is not one of ${PHASES.join(", ")}`);
     if (hooks.findIndex((other) => other.run === run && other.phase === phase) !== index)
       wrong.push(`${at}: ${run} is there twice in ${phase}`);
