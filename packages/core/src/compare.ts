@@ -200,9 +200,13 @@ function describe({ item, seen, keyed, application }: Comparison, planned: Plann
   const hide = (value: Json | undefined): Json | undefined =>
     value === undefined ? undefined : redact(value, [...sensitive], { key: keyed.redaction });
 
-  const mask = declared === undefined ? item.tracked?.mask : coveredBy(item.tracked?.mask, declared.manifest);
-  const shown = (manifest: Manifest, from: Live): Json | undefined =>
-    project(unmarked(manifest), mask === undefined ? true : maskFor(application, mask, from, declared?.manifest));
+  const shown = (manifest: Manifest, from: Live): Json | undefined => {
+    const mask = declared === undefined ? item.tracked?.mask : coveredBy(item.tracked?.mask, declared.manifest);
+    return project(
+      unmarked(manifest),
+      mask === undefined ? true : maskFor(application, mask, from, declared?.manifest),
+    );
+  };
   const before = hide(live === undefined ? undefined : shown(live.manifest, live));
   const wanted =
     planned.after ?? (declared === undefined || action === "delete" ? undefined : unmarked(declared.manifest));

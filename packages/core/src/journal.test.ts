@@ -28,14 +28,14 @@ it("writes in groups, a moment later", async () => {
   const { journal } = journalOn((names) => void written.push(names));
   journal.record(rows("a"));
   journal.record(rows("b", "c"));
-  await vi.advanceTimersByTimeAsync(99);
+  await vi.advanceTimersByTimeAsync(249);
   expect(written).toEqual([]);
   await vi.advanceTimersByTimeAsync(1);
   expect(written).toEqual([["a", "b", "c"]]);
   await vi.advanceTimersByTimeAsync(1_000);
   expect(written).toHaveLength(1);
   journal.record(rows("d"));
-  await vi.advanceTimersByTimeAsync(100);
+  await vi.advanceTimersByTimeAsync(250);
   expect(written[1]).toEqual(["d"]);
 });
 
@@ -85,7 +85,7 @@ it("writes go one after the other", async () => {
 it("a group that could not be written is told, and what comes after fails too", async () => {
   const { journal, errors } = journalOn(() => Promise.reject(new Error("disk full")));
   journal.record(rows("a"));
-  await vi.advanceTimersByTimeAsync(100);
+  await vi.advanceTimersByTimeAsync(250);
   expect(errors).toEqual([new Error("disk full")]);
   await expect(journal.persist(rows("b"))).rejects.toThrow("disk full");
 });

@@ -11,14 +11,14 @@ export interface Journal {
 export interface JournalOptions {
   /** Told once of a group that could not be written: nothing more should be done. */
   readonly onError: (error: unknown) => void;
-  /** Default 100. */
+  /** Default 250. */
   readonly delayMs?: number;
   /** Default 1,000. */
   readonly groupSize?: number;
 }
 
 export function createJournal(store: Store, lease: Lease, options: JournalOptions): Journal {
-  const { onError, delayMs = 100, groupSize = 1_000 } = options;
+  const { onError, delayMs = 250, groupSize = 1_000 } = options;
   let waiting: RowChange[] = [];
   let tail: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;

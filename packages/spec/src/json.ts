@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 /** A field that is `undefined` counts as absent, as in `JSON.stringify`. */
@@ -23,6 +23,7 @@ export function isObject(value: unknown): value is JsonObject {
 /** JSON with sorted keys (UTF-16 order), no white space, absent fields left out: equal values give equal text. */
 export function canonicalJson(value: Json | undefined): string {
   if (value === undefined) return "null";
+  if (typeof value === "string") return quoted(value);
   if (value === null || typeof value !== "object") return JSON.stringify(value);
   if (Array.isArray(value)) {
     let text = "[";
@@ -31,17 +32,27 @@ export function canonicalJson(value: Json | undefined): string {
   }
   const object = value as JsonObject;
   let text = "{";
-  for (const key of Object.keys(object).toSorted()) {
+  for (const key of sortedKeys(object)) {
     const field = object[key];
     if (field === undefined) continue;
-    text += `${text === "{" ? "" : ","}${JSON.stringify(key)}:${canonicalJson(field)}`;
+    text += `${text === "{" ? "" : ","}${quoted(key)}:${canonicalJson(field)}`;
   }
   return `${text}}`;
 }
 
+// Every object is digested several times: what is plain text already, or in order already, is by far the most.
+const PLAIN = /^[ !#-[\]-~]{0,64}$/;
+const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
+
+function sortedKeys(object: JsonObject): string[] {
+  const keys = Object.keys(object);
+  for (let i = 1; i < keys.length; i++) if ((keys[i - 1] as string) > (keys[i] as string)) return keys.toSorted();
+  return keys;
+}
+
 /** SHA-256, in hex, of the canonical JSON. */
 export function digestOf(value: Json | undefined): string {
-  return createHash("sha256").update(canonicalJson(value)).digest("hex");
+  return hash("sha256", canonicalJson(value), "hex");
 }
 
 /** The reference tokens of a JSON Pointer, unescaped. */
