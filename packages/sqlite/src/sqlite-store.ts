@@ -1,4 +1,5 @@
 import { foldWrites, TrueUpError, type Store } from "@trueup/spec";
+import { createCommits } from "./commits.ts";
 import { openDatabase, type Database } from "./database.ts";
 import { createHistory } from "./history.ts";
 import { createLeases } from "./leases.ts";
@@ -14,7 +15,7 @@ export interface SqliteStoreOptions {
 
 /**
  * A store in one SQLite file, for any number of processes of one machine. What is written is on disk when the call
- * returns. Opens the file at once; throws `INVALID` where it is damaged or not ours, `UNSUPPORTED` where a newer version
+ * returns; what is written at the same time shares one sync of the disk. Opens the file at once; throws `INVALID` where it is damaged or not ours, `UNSUPPORTED` where a newer version
  * wrote it, `FORBIDDEN` where it cannot be opened.
  */
 export function sqliteStore({ path, busyTimeoutMs = 5_000 }: SqliteStoreOptions): Store {
@@ -34,6 +35,7 @@ function storeOn(db: Database): Store {
   const leases = createLeases(db);
   const records = createRecords(db);
   const history = createHistory(db);
+  const commits = createCommits(db);
 
   return {
     settings: createSettings(db),
@@ -45,7 +47,7 @@ function storeOn(db: Database): Store {
     async write(changes) {
       const writes = foldWrites(changes);
       if (writes.length === 0) return;
-      db.transaction(() => {
+      await commits.run(() => {
         for (const { lease } of changes) leases.check(lease);
         for (const write of writes) records.remove(write);
         for (const write of writes) {
@@ -58,6 +60,7 @@ function storeOn(db: Database): Store {
       yield* history.query(query);
     },
     async close() {
+      commits.flush();
       leases.close();
       db.close();
     },

@@ -1,0 +1,105 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createCommits, type Commits } from "./commits.ts";
+import { openDatabase, type Database } from "./database.ts";
+
+let folder: string;
+let db: Database;
+let commits: Commits;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "trueup-commits-"));
+  db = openDatabase(join(folder, "store.db"), 0);
+  commits = createCommits(db);
+});
+afterEach(() => {
+  db.close();
+  rmSync(folder, { recursive: true });
+});
+
+const put = (name: string, value: string | null = "1"): void =>
+  void db.prepare("INSERT INTO setting (name, value) VALUES (?, ?)").run(name, value);
+const names = (): unknown[] =>
+  db
+    .prepare("SELECT name FROM setting ORDER BY rowid")
+    .all()
+    .map(({ name }) => name);
+const outcomes = async (writes: readonly Promise<void>[]): Promise<string[]> =>
+  (await Promise.allSettled(writes)).map((result) =>
+    result.status === "fulfilled" ? "written" : (result.reason as Error).message.replace(/^.*store\.db: /, ""),
+  );
+
+describe("writes of one turn", () => {
+  it("share one commit, in the order they were asked for", async () => {
+    const transaction = vi.spyOn(db, "transaction");
+    const writes = ["a", "b", "c"].map((name) => commits.run(() => put(name)));
+    expect(names(), "nothing before the turn is over").toEqual([]);
+    expect(await outcomes(writes)).toEqual(["written", "written", "written"]);
+    expect(names()).toEqual(["a", "b", "c"]);
+    expect(transaction).toHaveBeenCalledTimes(1);
+    await commits.run(() => put("d"));
+    expect(transaction).toHaveBeenCalledTimes(2);
+  });
+
+  it("fail each for itself: of one that throws nothing is kept, of the others all", async () => {
+    const writes = [
+      commits.run(() => put("a")),
+      commits.run(() => {
+        put("b");
+        put("a");
+      }),
+      commits.run(() => put("c")),
+      commits.run(() => put("d", null)),
+    ];
+    expect(await outcomes(writes)).toEqual([
+      "written",
+      "SQLite failed (UNIQUE constraint failed: setting.name)",
+      "written",
+      "SQLite failed (NOT NULL constraint failed: setting.value)",
+    ]);
+    expect(names()).toEqual(["a", "c"]);
+  });
+
+  it("all fail where the commit does: a full disk, another process's write", async () => {
+    const pages = Number(Object.values(db.prepare("PRAGMA page_count").get()!)[0]);
+    db.prepare(`PRAGMA max_page_count = ${pages}`).get();
+    const writes = [
+      commits.run(() => put("a")),
+      commits.run(() => put("big", "x".repeat(100_000))),
+      commits.run(() => put("c")),
+    ];
+    const failed = await Promise.allSettled(writes);
+    const full = { code: "UNAVAILABLE", retryable: true, message: expect.stringContaining("the disk is full") };
+    expect(failed[1]).toMatchObject({ status: "rejected", reason: full });
+    // Whether SQLite undoes the one statement or all of it is its choice: what was said to be written is there, and nothing else.
+    const written = ["a", "big", "c"].filter((_, i) => failed[i]?.status === "fulfilled");
+    expect(names()).toEqual(written);
+
+    db.prepare("PRAGMA max_page_count = 100000").get();
+    const other = openDatabase(join(folder, "store.db"), 0);
+    const busy = other.transaction(() => {
+      const both = [commits.run(() => put("x")), commits.run(() => put("y"))];
+      commits.flush();
+      return outcomes(both);
+    });
+    const locked = "another process is writing to it (database is locked)";
+    expect(await busy).toEqual([locked, locked]);
+    expect(names()).toEqual(written);
+    other.close();
+    await commits.run(() => put("z"));
+    expect(names()).toEqual([...written, "z"]);
+  });
+});
+
+it("are on disk at once where they are flushed, and only once", async () => {
+  const transaction = vi.spyOn(db, "transaction");
+  commits.flush();
+  expect(transaction).not.toHaveBeenCalled();
+  const write = commits.run(() => put("a"));
+  commits.flush();
+  expect(names()).toEqual(["a"]);
+  await write;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(transaction).toHaveBeenCalledTimes(1);
+});

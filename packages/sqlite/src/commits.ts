@@ -1,0 +1,70 @@
+import type { Database } from "./database.ts";
+
+/** Puts writes on disk: those asked for in the same turn of the event loop share one commit, and so one sync of the disk. */
+export interface Commits {
+  /** On disk when it resolves; where the body throws, nothing of it is, and the others are not disturbed. */
+  run(body: () => void): Promise<void>;
+  /** Commits what waits. */
+  flush(): void;
+}
+
+interface Waiting {
+  readonly body: () => void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export function createCommits(db: Database): Commits {
+  const begin = db.prepare("SAVEPOINT one");
+  const keep = db.prepare("RELEASE one");
+  const rollback = db.prepare("ROLLBACK TO one");
+  let waiting: Waiting[] = [];
+  let turn: NodeJS.Immediate | undefined;
+
+  /** Whether it is part of the commit. */
+  function attempt({ body, reject }: Waiting): boolean {
+    begin.run();
+    try {
+      db.run(body);
+      keep.run();
+      return true;
+    } catch (error) {
+      undo(error);
+      reject(error);
+      return false;
+    }
+  }
+
+  /** Throws the error itself where SQLite has rolled back the whole transaction on it: a full disk, say. */
+  function undo(error: unknown): void {
+    try {
+      rollback.run();
+      keep.run();
+    } catch {
+      throw error;
+    }
+  }
+
+  function flush(): void {
+    clearImmediate(turn);
+    turn = undefined;
+    const writes = waiting;
+    waiting = [];
+    if (writes.length === 0) return;
+    try {
+      const kept = db.transaction(() => writes.filter(attempt));
+      for (const { resolve } of kept) resolve();
+    } catch (error) {
+      for (const { reject } of writes) reject(error);
+    }
+  }
+
+  return {
+    run: (body) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ body, resolve, reject });
+        turn ??= setImmediate(flush);
+      }),
+    flush,
+  };
+}
