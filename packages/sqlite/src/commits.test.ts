@@ -80,7 +80,7 @@ describe("writes of one turn", () => {
     const other = openDatabase(join(folder, "store.db"), 0);
     const busy = other.transaction(() => {
       const both = [commits.run(() => put("x")), commits.run(() => put("y"))];
-      commits.flush();
+      void commits.flush();
       return outcomes(both);
     });
     const locked = "another process is writing to it (database is locked)";
@@ -92,12 +92,25 @@ describe("writes of one turn", () => {
   });
 });
 
-it("are on disk at once where they are flushed, and only once", async () => {
+it("are told to be done once they are on disk, and fail where they do not come there", async () => {
+  const disk = Promise.withResolvers<void>();
+  const sync = vi.spyOn(db, "sync").mockReturnValueOnce(disk.promise);
+  let done = false;
+  const write = commits.run(() => put("a")).then(() => (done = true));
+  await vi.waitFor(() => expect(sync).toHaveBeenCalledTimes(1));
+  expect([names(), done]).toEqual([["a"], false]);
+  disk.resolve();
+  await write;
+  sync.mockRejectedValueOnce(new Error("EIO"));
+  expect(await outcomes([commits.run(() => put("b")), commits.run(() => put("c"))])).toEqual(["EIO", "EIO"]);
+});
+
+it("are committed at once where they are flushed, and only once", async () => {
   const transaction = vi.spyOn(db, "transaction");
-  commits.flush();
+  await commits.flush();
   expect(transaction).not.toHaveBeenCalled();
   const write = commits.run(() => put("a"));
-  commits.flush();
+  void commits.flush();
   expect(names()).toEqual(["a"]);
   await write;
   await new Promise((resolve) => setImmediate(resolve));

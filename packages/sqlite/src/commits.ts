@@ -4,8 +4,8 @@ import type { Database } from "./database.ts";
 export interface Commits {
   /** On disk when it resolves; where the body throws, nothing of it is, and the others are not disturbed. */
   run(body: () => void): Promise<void>;
-  /** Commits what waits. */
-  flush(): void;
+  /** Commits what waits: readable when it returns, on disk when it resolves. */
+  flush(): Promise<void>;
 }
 
 interface Waiting {
@@ -45,14 +45,16 @@ export function createCommits(db: Database): Commits {
     }
   }
 
-  function flush(): void {
+  async function flush(): Promise<void> {
     clearImmediate(turn);
     turn = undefined;
     const writes = waiting;
     waiting = [];
     if (writes.length === 0) return;
     try {
-      const kept = db.transaction(() => writes.filter(attempt));
+      // SQLite would sync while the event loop stands still, at every commit.
+      const kept = db.transaction(() => writes.filter(attempt), { durable: false });
+      await db.sync();
       for (const { resolve } of kept) resolve();
     } catch (error) {
       for (const { reject } of writes) reject(error);
@@ -63,7 +65,7 @@ export function createCommits(db: Database): Commits {
     run: (body) =>
       new Promise((resolve, reject) => {
         waiting.push({ body, resolve, reject });
-        turn ??= setImmediate(flush);
+        turn ??= setImmediate(() => void flush());
       }),
     flush,
   };

@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -316,6 +317,22 @@ describe("transactions", () => {
     expect([db.transaction(synchronous, { durable: false }), synchronous()]).toEqual([1, 2]);
     expect(() => db.transaction(() => put(db, "a", null as unknown as string), { durable: false })).toThrow("NOT NULL");
     expect(one(db, "PRAGMA synchronous")).toBe(2);
+    db.close();
+  });
+
+  it("that could not be synced are told of, with the file", async () => {
+    const db = open();
+    db.transaction(() => put(db, "a"));
+    renameSync(`${path}-wal`, join(folder, "moved"));
+    mkdirSync(`${path}-wal`);
+    await expect(db.sync()).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      message: expect.stringMatching(/store\.db: writing to the disk failed \(Error: EISDIR/),
+      cause: { code: "EISDIR" },
+    });
+    rmSync(`${path}-wal`, { recursive: true });
+    renameSync(join(folder, "moved"), `${path}-wal`);
+    await db.sync();
     db.close();
   });
 

@@ -5,6 +5,7 @@ import type * as NodeSqlite from "node:sqlite";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { isBusy, toStoreError } from "./errors.ts";
 import { migrate } from "./schema.ts";
+import { syncer } from "./sync.ts";
 import { within } from "./transaction.ts";
 
 export interface Database {
@@ -13,8 +14,10 @@ export interface Database {
   run<T>(body: () => T): T;
   /** Reads that fit together. */
   snapshot<T>(body: () => T): T;
-  /** All of the body's writes or, where it throws, none. On disk when it returns, unless `durable` is false. */
+  /** All of the body's writes or, where it throws, none. On disk when it returns, unless `durable` is false: then after `sync`, or never. */
   transaction<T>(body: () => T, options?: { readonly durable?: boolean }): T;
+  /** Everything that was committed before the call is on disk when it resolves. The event loop goes on meanwhile; one `fsync` serves all who asked before it began. */
+  sync(): Promise<void>;
   close(): void;
 }
 
@@ -99,6 +102,7 @@ function writeAhead(db: DatabaseSync, deadline: number): unknown {
 
 function wrap(db: DatabaseSync, path: string): Database {
   let open = true;
+  const syncLog = syncer(`${path}-wal`);
   function run<T>(body: () => T): T {
     try {
       return body();
@@ -119,6 +123,12 @@ function wrap(db: DatabaseSync, path: string): Database {
         } finally {
           db.exec("PRAGMA synchronous = FULL");
         }
+      }),
+    sync: () =>
+      syncLog().catch((error: unknown) => {
+        throw new TrueUpError("UNAVAILABLE", `${path}: writing to the disk failed (${String(error)})`, {
+          cause: error,
+        });
       }),
     close() {
       if (open) db.close();

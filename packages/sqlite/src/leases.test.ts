@@ -1,3 +1,5 @@
+import { open as opened, type FileHandle } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -100,16 +102,24 @@ describe("a lease in the database", () => {
     const statements = vi.spyOn(DatabaseSync.prototype, "exec");
     const levels = (): unknown[] =>
       statements.mock.calls.splice(0).flatMap(([sql]) => /^PRAGMA synchronous = (\w+)$/.exec(sql)?.[1] ?? []);
+    const file = await opened(fileURLToPath(import.meta.url));
+    const syncs = vi.spyOn(Object.getPrototypeOf(file) as FileHandle, "sync");
+    await file.close();
     const lease = (await store.claim("web", "one", 60_000))!;
     expect(levels()).toEqual(["NORMAL", "FULL"]);
     await lease.renew();
     expect(levels()).toEqual(["NORMAL", "FULL"]);
-    await store.write([{ application: "web", lease, rows: [{ type: "state", state: {} }] }]);
     await store.settings.set("a", 1);
-    expect(levels()).toEqual([]);
+    expect([levels(), syncs.mock.calls.length]).toEqual([[], 0]);
+    await store.write([{ application: "web", lease, rows: [{ type: "state", state: {} }] }]);
+    expect([levels(), syncs.mock.calls.length], "a write is synced, off the event loop").toEqual([
+      ["NORMAL", "FULL"],
+      1,
+    ]);
     await lease.release();
-    expect(levels()).toEqual(["NORMAL", "FULL"]);
+    expect([levels(), syncs.mock.calls.length]).toEqual([["NORMAL", "FULL"], 1]);
     statements.mockRestore();
+    syncs.mockRestore();
   });
 
   it("from before the machine was restarted is free", async () => {

@@ -60,7 +60,7 @@ function storeOn(db: Database): Store {
       yield* history.query(query);
     },
     async close() {
-      commits.flush();
+      await commits.flush();
       leases.close();
       db.close();
     },

@@ -1,0 +1,72 @@
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { syncer } from "./sync.ts";
+
+let folder: string;
+let path: string;
+let handles: FileHandle;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "trueup-sync-"));
+  path = join(folder, "log");
+  writeFileSync(path, "");
+  const handle = await open(path);
+  handles = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
+
+/** Where the system tells. */
+const openFiles = (): readonly string[] =>
+  process.platform === "linux"
+    ? readdirSync("/proc/self/fd")
+        .map((fd) => readlink(`/proc/self/fd/${fd}`))
+        .filter((file) => file === path)
+    : [];
+const readlink = (file: string): string => {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return "";
+  }
+};
+
+it("asks once for all who came before it began, and anew for those who came later", async () => {
+  const under = Promise.withResolvers<void>();
+  const asked = vi.spyOn(handles, "sync").mockReturnValueOnce(under.promise).mockResolvedValue();
+  const sync = syncer(path);
+  const done: string[] = [];
+  const ask = async (name: string): Promise<void> => {
+    await sync();
+    done.push(name);
+  };
+  const first = [ask("a"), ask("b")];
+  await vi.waitFor(() => expect(asked).toHaveBeenCalledTimes(1));
+  const later = [ask("c"), ask("d")];
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect([asked.mock.calls.length, done]).toEqual([1, []]);
+  under.resolve();
+  await Promise.all([...first, ...later]);
+  expect([asked.mock.calls.length, done]).toEqual([2, ["a", "b", "c", "d"]]);
+});
+
+it("tells those who waited of an error, not those after them, and leaves no file open", async () => {
+  const before = openFiles();
+  vi.spyOn(handles, "sync").mockRejectedValueOnce(new Error("EIO"));
+  const sync = syncer(path);
+  const [first, second] = [sync(), sync().then(() => sync())];
+  await expect(first).rejects.toThrow("EIO");
+  await expect(second).rejects.toThrow("EIO");
+  await expect(sync()).resolves.toBeUndefined();
+  expect(openFiles()).toEqual(before);
+});
+
+it("has nothing to do where there is no file, and says what else is in the way", async () => {
+  await expect(syncer(join(folder, "absent"))()).resolves.toBeUndefined();
+  await expect(syncer(folder)()).rejects.toThrow("EISDIR");
+});

@@ -1,0 +1,288 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createController, type Controller } from "@trueup/core";
+import { kubernetes } from "@trueup/kubernetes";
+import type { Application, Manifest } from "@trueup/spec";
+import { sqliteStore } from "@trueup/sqlite";
+import { memorySource, type MemorySource, type SourceFileMap } from "@trueup/testkit";
+import { kubernetes as startCluster, type Cluster } from "../servers/kubernetes.ts";
+import { cpu, heap, median, time, type Row } from "./bench.ts";
+import { bareClient, configMaps, mix, pathOf, type Bare } from "./kubernetes.work.ts";
+
+export const name = "kubernetes";
+const ROUNDS = 3;
+
+/** Against a client that only sends and receives, and kubectl, on the same server in the same run. The server shares the processor. */
+export async function run(): Promise<Row[]> {
+  const cluster = await startCluster();
+  if (cluster.status !== "running") throw new Error(cluster.reason);
+  const bare = bareClient(cluster);
+  try {
+    // The first thousand of a new server are slower, whoever sends them.
+    await bare.apply(configMaps(await cluster.namespace(), 1_000));
+    return [
+      
+      
+      ...(await fleet(cluster, bare, 200)),...(await fleet(cluster, bare, 200)),...(await fleet(cluster, bare, 200)),
+      
+      
+    ];
+  } finally {
+    bare.close();
+    await cluster.stop();
+  }
+}
+
+interface Ours {
+  readonly controller: Controller;
+  readonly source: MemorySource;
+  readonly close: () => Promise<void>;
+}
+
+async function ours(
+  cluster: Cluster,
+  files: SourceFileMap,
+  applications: readonly Partial<Application>[],
+  userAgent = "trueup-bench/",
+): Promise<Ours> {
+  const directory = await mkdtemp(join(tmpdir(), "trueup-bench-"));
+  const store = sqliteStore({ path: join(directory, "store.db") });
+  const target = kubernetes({ kubeconfig: cluster.kubeconfig, userAgent });
+  const source = memorySource({ files });
+  const controller = createController({
+    installation: userAgent,
+    sources: { git: source },
+    targets: { cluster: target },
+    store,
+    pollMs: 3_600_000,
+    concurrency: 64,
+    applications: applications.map((application, i) => ({
+      name: `app-${i}`,
+      source: "git",
+      target: "cluster",
+      concurrency: 64,
+      ...application,
+    })),
+  });
+  return {
+    controller,
+    source,
+    async close() {
+      await controller.stop();
+      await target.close();
+      await store.close?.();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+const text = (manifests: readonly Manifest[]): string =>
+  manifests.map((manifest) => JSON.stringify(manifest)).join("\n---\n");
+
+async function firstSync(
+  cluster: Cluster,
+  bare: Bare,
+  what: string,
+  make: (namespace: string) => Manifest[],
+): Promise<Row[]> {
+  const [theirs, mine, kubectl]: [number[], number[], number[]] = [[], [], []];
+  let spent = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const objects = make(await cluster.namespace());
+    theirs.push(await time(() => bare.apply(objects)));
+    const { controller, close } = await ours(
+      cluster,
+      Object.fromEntries(make(await cluster.namespace()).map((object, i) => [`${i}.yaml`, text([object])])),
+      [{}],
+    );
+    mine.push(
+      await time(async () => {
+        spent = await cpu(async () => {
+          const { outcome, error } = await controller.sync("app-0");
+          if (outcome !== "succeeded") throw error ?? new Error(outcome);
+        });
+      }),
+    );
+    await close();
+  }
+  const objects = make(await cluster.namespace());
+  kubectl.push(await time(() => cluster.kubectl(["apply", "--server-side", "-f", "-"], { input: text(objects) })));
+  const [a, b, c] = [median(theirs), median(mine), median(kubectl)];
+  return [
+    {
+      what: `first sync of ${what}, times the bare client`,
+      value: b / a,
+      unit: "×",
+      limit: 1.3,
+      note: `${b.toFixed(0)} ms, bare ${a.toFixed(0)} ms`,
+    },
+    {
+      what: `kubectl apply --server-side of the same, times ours`,
+      value: c / b,
+      unit: "×",
+      least: 2.3,
+      note: `${c.toFixed(0)} ms`,
+    },
+    { what: `CPU of the first sync of ${what}`, value: spent, unit: "ms" },
+  ];
+}
+
+async function fleet(cluster: Cluster, bare: Bare, count: number): Promise<Row[]> {
+  const names = [await cluster.namespace(), await cluster.namespace()] as const;
+  const theirs = await time(() =>
+    bare.apply(Array.from({ length: count }, (_, i) => configMaps(names[0], 4, "1", `a${i}`)).flat()),
+  );
+  const files = Object.fromEntries(
+    Array.from({ length: count }, (_, i) => [`a${i}/all.yaml`, text(configMaps(names[1], 4, "1", `a${i}`))]),
+  );
+  const { controller, source, close } = await ours(
+    cluster,
+    files,
+    Array.from({ length: count }, (_, i) => ({ path: `a${i}`, concurrency: 16 })),
+  );
+  let ran = 0;
+  controller.subscribe((event) => void (ran += event.type === "run-finished" ? 1 : 0));
+  const synced = (): boolean =>
+    controller.applications().every(({ name }) => controller.status(name).sync === "synced");
+  const T0=performance.now(); const fin:number[]=[]; const steps:Record<string,number>={};
+  controller.subscribe((e) => { if(e.type==="run-finished") fin.push(performance.now()-T0); if(e.type==="step-finished") steps[e.step]=(steps[e.step]??0)+e.durationMs; });
+  const c0=process.cpuUsage();
+  const mine = await time(async () => {
+    await controller.start(); console.log("started", performance.now()-T0);
+    while (!synced()) await sleep(2);
+  });
+  const c1=process.cpuUsage(c0); console.log("cpu", c1.user/1000, c1.system/1000, "first run", fin[0], "median", fin[fin.length>>1], "last", fin.at(-1), fin.length, JSON.stringify(Object.fromEntries(Object.entries(steps).map(([k,v])=>[k,Math.round(v/count)]))));
+  const rq=(await cluster.requests({ userAgent:"trueup-bench/" , since: new Date(Date.now()-(performance.now()-T0)) })); const by:Record<string,number>={}; for(const r of rq){ const k=r.verb+" "+((r as any).uri ?? (r as any).path ?? "").replace(/\/c?a?[0-9]+-[0-9]+.*/,"").slice(0,120); by[k]=(by[k]??0)+1;} console.log(by, Object.keys(rq[0]??{}));
+  await sleep(200);
+  ran = 0;
+  source.commit({ "a7/all.yaml": text(configMaps(names[1], 4, "2", "a7")) });
+  await sleep(1_000);
+  await close();
+  return [
+    {
+      what: `${count} applications of 4 objects, times the bare client`,
+      value: mine / theirs,
+      unit: "×",
+      limit: 1.5,
+      note: `${mine.toFixed(0)} ms, bare ${theirs.toFixed(0)} ms`,
+    },
+    { what: "applications that ran for a commit in one path", value: ran, unit: "runs", limit: 1 },
+  ];
+}
+
+const DRIFTS = 100;
+
+async function drift(cluster: Cluster, bare: Bare): Promise<Row[]> {
+  const namespace = await cluster.namespace();
+  const manifests = configMaps(namespace, DRIFTS);
+  const { controller, close } = await ours(cluster, { "a.yaml": text(manifests) }, [{}]);
+  await controller.start();
+  while (controller.status("app-0").sync !== "synced") await sleep(5);
+  const own: number[] = [];
+  for (const manifest of manifests) own.push(await healed(cluster, bare, manifest));
+  await close();
+  // The same by hand: a watch, and an apply at once.
+  const byName = new Map(manifests.map((manifest) => [manifest.metadata.name, manifest]));
+  const stop = bare.watch(namespace, (name, value) => {
+    const manifest = byName.get(name);
+    if (value === "hand" && manifest !== undefined) void bareForce(cluster, manifest);
+  });
+  const theirs: number[] = [];
+  for (const manifest of manifests) theirs.push(await healed(cluster, bare, manifest));
+  stop();
+  return [
+    {
+      what: "drift to healed, times a bare watch and apply",
+      value: median(own) / median(theirs),
+      unit: "×",
+      limit: 3,
+      note: `${median(own).toFixed(1)} ms, bare ${median(theirs).toFixed(1)} ms`,
+    },
+    { what: `the longest of ${DRIFTS}`, value: Math.max(...own), unit: "ms", limit: 1_000 },
+  ];
+}
+
+async function bareForce({ request }: Cluster, manifest: Manifest): Promise<void> {
+  await request("PATCH", `${pathOf(manifest)}?fieldManager=bare&force=true`, manifest, {
+    contentType: "application/apply-patch+yaml",
+  });
+}
+
+/** Milliseconds from a hand edit's answer to the moment a read shows Git's value again. */
+async function healed({ request }: Cluster, _bare: Bare, manifest: Manifest): Promise<number> {
+  const path = pathOf(manifest);
+  await request(
+    "PATCH",
+    `${path}?fieldManager=hand`,
+    { data: { value: "hand" } },
+    { contentType: "application/merge-patch+json" },
+  );
+  const from = performance.now();
+  for (;;) {
+    const { body } = await request<{ data: { value: string } }>("GET", path);
+    if (body.data.value === "1") return performance.now() - from;
+    if (performance.now() - from > 10_000) throw new Error(`${path} was not healed`);
+  }
+}
+
+const MANY = 10_000;
+
+async function steady(cluster: Cluster, _bare: Bare): Promise<Row[]> {
+  const namespace = await cluster.namespace();
+  const before = heap();
+  const files = Object.fromEntries(configMaps(namespace, MANY).map((object, i) => [`${i}.yaml`, text([object])]));
+  const userAgent = "trueup-steady/";
+  const { controller, source, close } = await ours(cluster, files, [{}], userAgent);
+  const withFiles = heap();
+  await controller.start();
+  while (controller.status("app-0").sync !== "synced") await sleep(50);
+  // The server tells late of what it was too busy to tell before.
+  await sleep(15_000);
+  const after = heap();
+  const since = new Date();
+  const spent = await cpu(() => sleep(60_000));
+  const asked = (await cluster.requests({ userAgent, since })).filter(({ verb }) => verb !== "watch");
+
+  const changed: number[] = [];
+  const from = new Date();
+  for (let i = 0; i < 20; i++) {
+    const [object] = configMaps(namespace, 1, `changed-${i}`) as [Manifest];
+    const finished = new Promise<void>((resolve) => {
+      const undo = controller.subscribe((event) => {
+        if (event.type !== "run-finished" || event.changes === 0) return;
+        undo();
+        resolve();
+      });
+    });
+    changed.push(
+      await time(async () => {
+        source.commit({ "0.yaml": text([object]) });
+        await finished;
+      }),
+    );
+  }
+  const writes = (await cluster.requests({ userAgent, since: from })).filter(
+    ({ verb }) => verb === "patch" || verb === "create",
+  );
+  await close();
+  return [
+    {
+      what: `requests in a minute, ${MANY} objects, nothing changed`,
+      value: asked.length,
+      unit: "requests",
+      limit: 0,
+      note: "but watches, by the audit log",
+    },
+    { what: "CPU of that minute", value: spent / 600, unit: "%", limit: 0.1 },
+    { what: "one file changed: commit to stored", value: median(changed), unit: "ms", limit: 200 },
+    { what: "writes for 20 such changes", value: writes.length, unit: "writes", limit: 20, least: 20 },
+    {
+      what: `heap for ${MANY} objects, all but the source's files`,
+      value: after - withFiles,
+      unit: "MB",
+      note: `the files ${(withFiles - before).toFixed(0)} MB`,
+    },
+  ];
+}
