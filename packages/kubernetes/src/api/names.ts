@@ -9,16 +9,20 @@ export interface Names {
   /** Whether so many single reads more would make a list the cheaper way; counts them where not. */
   isBusy(resource: Resource, namespace: string, reads: number): boolean;
   /** As it stands after the call. */
-  list(resource: Resource, namespace: string): Promise<readonly Manifest[]>;
+  list(resource: Resource, namespace: string): Promise<ReadonlySet<string>>;
+  /** As it stood a few seconds ago, where that is known: for those whom a write tells if something came since. */
+  recent(resource: Resource, namespace: string): ReadonlySet<string> | undefined;
 }
 
 /** Single reads of a kind in a namespace within a second, after which its names are listed. */
 const BUSY = 16;
 const WINDOW_MS = 1_000;
+const RECENT_MS = 5_000;
 
 interface Asked {
-  running?: Promise<readonly Manifest[]> | undefined;
-  next?: Promise<readonly Manifest[]> | undefined;
+  running?: Promise<ReadonlySet<string>> | undefined;
+  next?: Promise<ReadonlySet<string>> | undefined;
+  last?: { readonly names: ReadonlySet<string>; readonly at: number };
   reads: number;
   since: number;
 }
@@ -46,8 +50,14 @@ export function sharedNames(client: Client): Names {
     },
     async list(resource, namespace) {
       const place = at(resource, namespace);
-      const begin = (): Promise<readonly Manifest[]> => {
-        const listing = listAll(client, resource, { namespace, metadataOnly: true }).finally(() => {
+      const names = async (): Promise<ReadonlySet<string>> => {
+        const at = performance.now();
+        const found = await listAll(client, resource, { namespace, metadataOnly: true });
+        place.last = { names: namesIn(found), at };
+        return place.last.names;
+      };
+      const begin = (): Promise<ReadonlySet<string>> => {
+        const listing = names().finally(() => {
           if (place.running === listing) place.running = undefined;
         });
         place.running = listing;
@@ -59,5 +69,12 @@ export function sharedNames(client: Client): Names {
       place.next ??= place.running.then(begin, begin);
       return await place.next;
     },
+    recent(resource, namespace) {
+      const { last } = at(resource, namespace);
+      return last !== undefined && performance.now() - last.at < RECENT_MS ? last.names : undefined;
+    },
   };
 }
+
+export const namesIn = (manifests: readonly Manifest[]): ReadonlySet<string> =>
+  new Set(manifests.map(({ metadata }) => metadata.name));

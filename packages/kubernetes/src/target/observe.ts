@@ -91,6 +91,8 @@ async function observeGroup(
   answers: Map<Key, Observed>,
 ): Promise<void> {
   const unread: Key[] = [];
+  // Of what has no row yet nothing is concluded from "absent" but that it is made, where nothing stands.
+  let fresh = false;
   // What is known was read with our rights: it is shown to those who could have read it with theirs.
   const shown = await mayRead(system, resource, namespace, context);
   for (const { key, tracked } of items) {
@@ -98,10 +100,13 @@ async function observeGroup(
       ? system.cache.look(resource, key, namespace, tracked, context)
       : { status: "unwatched" as const };
     if (known.status === "found" || known.status === "settled") answers.set(key, known);
-    else unread.push(key);
+    else {
+      unread.push(key);
+      fresh ||= tracked !== undefined;
+    }
   }
   if (unread.length === 0) return;
-  const found = await readMany(system, resource, namespace, unread, context);
+  const found = await readMany(system, resource, namespace, unread, { ...context, fresh });
   for (const key of unread) {
     const live = found.get(key);
     answers.set(key, live === undefined ? { status: "absent" } : { status: "found", live });

@@ -1,7 +1,7 @@
 import { isTrueUpError, parseKey, type Impersonation, type Key, type Live, type Manifest } from "@trueup/spec";
 import type { Resource } from "../api/discovery.ts";
 import { listAll } from "../api/list.ts";
-import { sharedNames, type Names } from "../api/names.ts";
+import { namesIn, sharedNames, type Names } from "../api/names.ts";
 import { objectPath } from "../api/path.ts";
 import { liveOf } from "./live.ts";
 import { isSecret, whatOf, type System } from "./system.ts";
@@ -73,13 +73,14 @@ async function readByList(
 /**
  * What stands at these identities, whoever made it; a key that is not in the answer is absent. Few are read one by one.
  * Of many the names are listed first, since on a first sync none is there; those that are, one by one or in one list.
+ * `fresh: false` takes names of a few seconds ago: an object that came since is met, and judged, by the write that makes it.
  */
 export async function readMany(
   system: System,
   resource: Resource,
   namespace: string,
   keys: readonly Key[],
-  context: Caller,
+  { fresh = true, ...context }: Caller & { readonly fresh?: boolean },
 ): Promise<ReadonlyMap<Key, Live>> {
   const found = new Map<Key, Live>();
   const read = async (some: Iterable<Key>): Promise<void> => {
@@ -90,16 +91,20 @@ export async function readMany(
       }),
     );
   };
+  const { as, signal } = context;
   const names = namesOf(system);
-  if (keys.length <= ONE_BY_ONE && !names.isBusy(resource, namespace, keys.length)) {
+  const recent = fresh || as !== undefined ? undefined : names.recent(resource, namespace);
+  if (recent === undefined && keys.length <= ONE_BY_ONE && !names.isBusy(resource, namespace, keys.length)) {
     await read(keys);
     return found;
   }
   const byName = new Map(keys.map((key) => [parseKey(key).name, key]));
-  const { as, signal } = context;
-  const there = as === undefined ? await names.list(resource, namespace) : undefined;
-  const listed = there ?? (await listAll(system.client, resource, { namespace, metadataOnly: true, as, signal }));
-  const standing = listed.flatMap(({ metadata }) => byName.get(metadata.name) ?? []);
+  const there =
+    recent ??
+    (as === undefined
+      ? await names.list(resource, namespace)
+      : namesIn(await listAll(system.client, resource, { namespace, metadataOnly: true, as, signal })));
+  const standing = [...byName].flatMap(([name, key]) => (there.has(name) ? [key] : []));
   if (standing.length <= ONE_BY_ONE * 4) {
     await read(standing);
     return found;
