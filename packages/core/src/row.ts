@@ -10,7 +10,7 @@ import {
   type TargetState,
   type Tracked,
 } from "@trueup/spec";
-import { maskInterner, maskOf, withoutIgnored } from "@trueup/diff";
+import { internMask, maskOf, withoutIgnored } from "@trueup/diff";
 import type { Keyed } from "./keyed.ts";
 
 /** What of an object is compared: our mask, less what is ignored and what was yielded; `declared` where live is compared with it. */
@@ -18,9 +18,6 @@ export function maskFor(application: Application, mask: Mask, live: Live, declar
   const rules = application.ignore ?? [];
   return withoutIgnored(mask, { rules, manifest: live.manifest, declared, yielded: live.yielded });
 }
-
-/** Masks are shared by shape: ten thousand objects have a handful. It holds none that nobody uses. */
-const internMask = maskInterner();
 
 export interface RowInput {
   readonly key: Key;
@@ -41,6 +38,7 @@ export interface RowInput {
 /** The row of the inventory once the object stands as declared. */
 export function rowOf(input: RowInput): Tracked {
   const { key, declared, live, application, keyed, before } = input;
+  // Shared by shape: ten thousand objects have a handful.
   const mask = internMask(input.mask ?? maskOf(declared.manifest));
   const state = input.state ?? before?.state;
   const { formerly: _, ...kept } = before ?? {};

@@ -4,7 +4,7 @@ export { equal } from "./equal.ts";
 export { maskFromFieldsV1 } from "./fields-v1.ts";
 export { applyIgnores, ignoredOf, keepIgnored, managedBy, withoutIgnored } from "./ignore.ts";
 export type { Ignored, IgnoreOptions } from "./ignore.ts";
-export { maskInterner } from "./intern.ts";
+export { internMask, maskInterner } from "./intern.ts";
 export { knownListKeys, listKeysOf } from "./list-keys.ts";
 export type { ListKeys } from "./list-keys.ts";
 export { maskOf } from "./mask.ts";

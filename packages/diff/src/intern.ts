@@ -40,3 +40,6 @@ export function maskInterner(): (mask: Mask) => Mask {
 
   return (mask) => intern(mask, 0);
 }
+
+/** One for all who compare: what is known of a mask by its identity then holds wherever it came from. */
+export const internMask: (mask: Mask) => Mask = maskInterner();

@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject, type Live, type Manifest, type Mask } from "@trueup/spec";
-import { maskFromFieldsV1, mergeMasks } from "@trueup/diff";
+import { internMask, maskFromFieldsV1, mergeMasks } from "@trueup/diff";
 
 /** One entry of `metadata.managedFields`. */
 export interface ManagedFields {
@@ -21,8 +21,16 @@ export function maskOfOurs(manifest: Manifest, fieldManager: string): Mask | und
   const ours = managedFieldsOf(manifest).find(
     (entry) => entry.manager === fieldManager && entry.operation === "Apply" && !entry.subresource,
   );
-  return ours?.fieldsV1 === undefined ? undefined : maskFromFieldsV1(ours.fieldsV1);
+  if (ours?.fieldsV1 === undefined) return undefined;
+  const known = masks.get(ours.fieldsV1);
+  if (known !== undefined) return known;
+  const mask = internMask(maskFromFieldsV1(ours.fieldsV1));
+  masks.set(ours.fieldsV1, mask);
+  return mask;
 }
+
+/** An answer's mask is wanted by the cache and by the core. */
+const masks = new WeakMap<JsonObject, Mask>();
 
 /** What was written through a subresource other than status, `/scale` above all: an autoscaler at work. */
 function yieldedOf(manifest: Manifest): Mask | undefined {

@@ -19,7 +19,7 @@ import {
   type WatchEvent,
   type WatchScope,
 } from "@trueup/spec";
-import { maskInterner, sameMask, withoutIgnored } from "@trueup/diff";
+import { sameMask, withoutIgnored } from "@trueup/diff";
 import type { Client } from "../api/client.ts";
 import type { Resource } from "../api/discovery.ts";
 import { apiVersionOf } from "../api/path.ts";
@@ -92,7 +92,6 @@ export function watchCache(client: Client, settings: Settings): WatchCache {
   >();
   const judges = new Map<string, Judge>();
   const owners = new Map<string, Owner>();
-  const intern = maskInterner();
   let sweep: NodeJS.Timeout | undefined;
   let blind: { readonly timer: NodeJS.Timeout; told: boolean } | undefined;
 
@@ -122,11 +121,10 @@ export function watchCache(client: Client, settings: Settings): WatchCache {
     const found = settings.health(live);
     const health = found.status === "healthy" && found.message === undefined ? HEALTHY : found;
     const base = { uid: live.uid ?? "", version: live.version ?? "", owner, health };
-    const own = maskOfOurs(live.manifest, settings.fieldManager);
-    if (own === undefined) return base;
+    const mask = maskOfOurs(live.manifest, settings.fieldManager);
+    if (mask === undefined) return base;
     const judge = judges.get(judgeId(owner));
     if (judge === undefined) return keepFresh({ ...base, fresh: live });
-    const mask = intern(own);
     const entry = { ...base, mask, digest: digestOf(live, mask, judge) };
     const same = before === undefined || (before.mask === mask && before.digest === entry.digest);
     return same ? entry : keepFresh({ ...entry, fresh: live });
