@@ -151,6 +151,10 @@ export function createController<
     checkApplication(application, names);
     const next = new Map([...runtimes].map(([name, runtime]) => [name, runtime.application]));
     checkDependencies(next.set(application.name, application));
+    return place(application);
+  }
+
+  function place(application: Application): Runtime {
     const known = runtimes.get(application.name);
     if (known !== undefined) {
       if (digestOf(known.application as unknown as Json) !== digestOf(application as unknown as Json))
@@ -168,12 +172,12 @@ export function createController<
 
   const given = options.applications ?? [];
   for (const application of given) checkApplication(application, names);
-  const twice = given.find(({ name }, index) => given.findIndex((other) => other.name === name) !== index);
+  const byName = new Map(given.map((application) => [application.name, application]));
+  const twice = given.find((application) => byName.get(application.name) !== application);
   if (twice !== undefined) throw new TrueUpError("INVALID", `two applications are named ${twice.name}`);
-  checkDependencies(new Map(given.map((application) => [application.name, application])));
-  // All are known before the first is put, so that they may name each other in any order.
-  for (const { dependsOn: _, ...application } of given) put(application);
-  for (const application of given) put(application);
+  // All together, as they may name each other in any order.
+  checkDependencies(byName);
+  for (const application of given) place(application);
 
   const mark = (runtime: Runtime, trigger: string, delayMs = 0): void => {
     queue.mark(runtime.application.name, { trigger, delayMs }).catch((error: unknown) => {

@@ -22,7 +22,7 @@ export function createRecorder(): Recorder {
     async watch(tree, path) {
       const base = normalize(path);
       add({ type: "directory", path: base, digest: await directoryDigest(tree, base) });
-      return recording(tree, "", { root: tree, base, add, links: linkFinder(tree) });
+      return recording(tree, "", { root: tree, base, add, links: linksOf(tree) });
     },
   };
 }
@@ -129,6 +129,18 @@ async function orAbsent(digest: () => Promise<string>): Promise<string> {
   }
 }
 
+/** One for all renders of a tree: a repository of a thousand applications lists its root once. */
+const finders = new WeakMap<Tree, (path: string) => Promise<boolean>>();
+
+function linksOf(tree: Tree): (path: string) => Promise<boolean> {
+  let finder = finders.get(tree);
+  if (finder === undefined) {
+    finder = linkFinder(tree);
+    finders.set(tree, finder);
+  }
+  return finder;
+}
+
 function linkFinder(tree: Tree): (path: string) => Promise<boolean> {
   const listings = new Map<string, Promise<ReadonlyMap<string, Entry["type"]>>>();
   const linked = new Map<string, Promise<boolean>>();
@@ -137,7 +149,11 @@ function linkFinder(tree: Tree): (path: string) => Promise<boolean> {
     if (found === undefined) {
       found = tree.list(directory).then(
         (entries) => new Map(entries.map((entry) => [entry.path.slice(entry.path.lastIndexOf("/") + 1), entry.type])),
-        () => new Map(),
+        () => {
+          // It may be readable the next time.
+          finders.delete(tree);
+          return new Map();
+        },
       );
       listings.set(directory, found);
     }
