@@ -1,5 +1,6 @@
 import { TrueUpError, type Application, type Pointer } from "@trueup/spec";
 import { PHASES } from "./hook-objects.ts";
+import { failurePolicyNames } from "./failure-policy.ts";
 import { routesOf } from "./select.ts";
 import { checkWindows } from "./sync-windows.ts";
 
@@ -11,6 +12,8 @@ export interface Names {
   /** Default: none. */
   readonly policies?: ReadonlySet<string>;
   readonly hooks?: ReadonlySet<string>;
+  /** What `onFailure` may be. Default: `hold` and `pin`. */
+  readonly failurePolicies?: ReadonlySet<string>;
 }
 
 /** What is wrong with a field of an application; `field` below its spec, `""` where it is about several. */
@@ -55,6 +58,7 @@ function problemsOf(application: Application, names: Names): readonly string[] {
   for (const [index, { policy }] of (application.policies ?? []).entries()) {
     known(`policies/${index}/policy`, policy, names.policies ?? NONE);
   }
+  known("onFailure", application.onFailure, names.failurePolicies ?? failurePolicyNames());
   wrong.push(...checkWindows(application.windows ?? []));
   const { limit } = application.prune ?? {};
   // What could not be read as a number would limit nothing.

@@ -12,6 +12,7 @@ import {
   type Mark,
   type Plan,
   type Revision,
+  type RowChange,
   type Stop,
   targetOf,
 } from "@trueup/spec";
@@ -28,6 +29,7 @@ import {
 import { compareApplications, type ComparedApplication, type CompareOptions } from "./compare-applications.ts";
 import { createEngine, createParts, STOPPED, type EngineOptions } from "./engine.ts";
 import type { ControllerEvent } from "./events.ts";
+import { failurePolicy, failurePolicyNames, isFinal } from "./failure-policy.ts";
 import { observedHealth } from "./health.ts";
 import { liveChanges, type LiveChanges } from "./live-changes.ts";
 import { logEvents } from "./log.ts";
@@ -35,6 +37,7 @@ import { memoryQueue } from "./memory-queue.ts";
 import { observeItems } from "./plan.ts";
 import { planRun } from "./plan-run.ts";
 import { createPolls, type Polls } from "./polls.ts";
+import type { HistoryRow } from "./record.ts";
 import { renderRun } from "./render-run.ts";
 import { pinnedAt, resolve, sameInputs } from "./resolve.ts";
 import { run, type RunResult } from "./run.ts";
@@ -129,6 +132,7 @@ export function createController<
     targets: new Set(Object.keys(options.targets)),
     policies: new Set(Object.keys(options.policies ?? {})),
     hooks: new Set(Object.keys(options.hooks ?? {})),
+    failurePolicies: failurePolicyNames(options.failurePolicies),
   };
   const runtimes = new Map<string, Runtime>();
   const owners = new Map<Key, Runtime>();
@@ -298,14 +302,7 @@ export function createController<
         });
       }
     }
-    const limit = application.retry?.limit ?? 5;
-    if (
-      result.outcome === "failed" &&
-      application.onFailure === "pin" &&
-      (failures > limit || result.error?.retryable === false)
-    ) {
-      void pinToLastHealthy(runtime, result).catch(() => {});
-    }
+    if (isFinal(application, result, failures)) void answerFailure(runtime, result);
     if (result.outcome === "succeeded") markDependents(application.name);
   }
 
@@ -316,22 +313,11 @@ export function createController<
     }
   }
 
-  async function pinToLastHealthy(runtime: Runtime, result: RunResult): Promise<void> {
-    const { lastHealthy, pinned } = runtime.record?.state ?? {};
-    const until = runtime.status.latest;
-    if (lastHealthy === undefined || until === undefined || pinned !== undefined || lastHealthy.id === until.id) return;
-    const reason = `failed at ${until.id.slice(0, 12)}: ${result.error?.message ?? "unhealthy"}`;
-    await change(runtime, (state, now) => ({
-      ...state,
-      pinned: { revision: lastHealthy, reason, actor: "trueup", at: now, until },
-    }));
-    mark(runtime, "pin");
-  }
-
   /** Changes an application's state outside a run. */
   async function change(
     runtime: Runtime,
     edit: (state: ApplicationState, now: number) => ApplicationState,
+    history: readonly HistoryRow[] = [],
   ): Promise<void> {
     const engine = await engineOf();
     const { name } = runtime.application;
@@ -345,7 +331,8 @@ export function createController<
       try {
         const { state, inventory } = await engine.store.read(name);
         const next = edit(state, engine.now());
-        await engine.store.write([{ application: name, lease, rows: [{ type: "state", state: next }] }]);
+        const lines = history.map((entry): RowChange => ({ type: "history", entry }));
+        await engine.store.write([{ application: name, lease, rows: [{ type: "state", state: next }, ...lines] }]);
         runtime.record ??= { state, inventory: new Map(inventory), token: lease.token };
         applyRows(runtime, [{ type: "state", state: next }]);
         runtime.record.token = lease.token;
@@ -354,6 +341,15 @@ export function createController<
       }
     });
   }
+
+  const answerFailure = failurePolicy({
+    handlers: options.failurePolicies ?? {},
+    signal: stopping.signal,
+    now: options.now ?? Date.now,
+    emit: (event) => parts.events.emit({ ...event, time: (options.now ?? Date.now)() }),
+    change,
+    mark,
+  });
 
   /** A source is at another revision: only applications whose inputs changed want a run. */
   async function onRevision(name: string, first: boolean): Promise<void> {

@@ -3,6 +3,7 @@ import {
   TrueUpError,
   type Application,
   type HookFunction,
+  type FailureHandler,
   type Json,
   type Key,
   type Live,
@@ -46,6 +47,8 @@ export interface EngineOptions<
   readonly key?: string;
   /** Tells this controller's objects from another's. Default: made once and kept in the store. */
   readonly installation?: string;
+  /** What to do about applications that fail for good: they choose by name (`ApplicationSpec.onFailure`). */
+  readonly failurePolicies?: Readonly<Record<string, FailureHandler>>;
   /** Functions that look at plans: applications choose them by name (`ApplicationSpec.policies`). */
   readonly policies?: Readonly<Record<string, Policy>>;
   /** Policies that look at every plan, whatever applications choose. */

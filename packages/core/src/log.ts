@@ -50,6 +50,11 @@ export function logEvents(events: Pick<Events<ControllerEvent>, "subscribe">, lo
       }
       case "limit-reached":
         return logger.warn({ application: event.application, limit: event.limit }, `fleet limit: ${event.reason}`);
+      case "failure-answered": {
+        const { application, policy, revision, status, message, commit } = event;
+        const about = { application, policy, revision: revision.id, ...(commit !== undefined && { commit }) };
+        return logger.warn(about, `failure policy ${policy} ${status}: ${message}`);
+      }
       case "run-finished": {
         const { application, run, outcome, durationMs, changes, revision, error } = event;
         const about = {

@@ -31,6 +31,16 @@ export interface Change extends Omit<Authorship, "message">, CallOptions {
   readonly on?: string;
   /** Where the branch begins if it is not there yet: a commit id, or `null` for a first commit. Default: it must be there. */
   readonly from?: string | null;
+  /** Only while the branch is at this commit, or is not there (`null`): `CONFLICT` otherwise. Default: wherever it is. */
+  readonly expected?: string | null;
+}
+
+/** Puts files and directories back to what they were. */
+export interface Restore extends Omit<Change, "edits" | "on"> {
+  /** Files or directories; `""` is everything. What was not there at that commit goes. */
+  readonly paths: readonly string[];
+  /** The commit at which they were as they shall be. */
+  readonly to: string;
 }
 
 export type CommitResult =
@@ -60,6 +70,8 @@ export interface GitWriter {
   commit(change: Change): Promise<CommitResult>;
   /** Throws `CONFLICT` where what it would undo was changed again. */
   revert(revert: Revert): Promise<CommitResult>;
+  /** One new commit on top, whatever was changed in between. */
+  restore(restore: Restore): Promise<CommitResult>;
   /** Throws `CONFLICT` where the branch stands elsewhere. */
   branch(name: string, commit: string, options?: CallOptions): Promise<void>;
   /** With a message and an author it is an annotated tag. Throws `CONFLICT` where there is such a tag. */
@@ -86,6 +98,7 @@ export function gitWriter(options: GitWriterOptions): GitWriter {
     head: async (...given) => (await writer()).head(...given),
     commit: async (change) => (await writer()).commit(change),
     revert: async (revert) => (await writer()).revert(revert),
+    restore: async (restore) => (await writer()).restore(restore),
     branch: async (...given) => (await writer()).branch(...given),
     tag: async (...given) => (await writer()).tag(...given),
     close: async () => (await made)?.close(),

@@ -8,6 +8,7 @@ export type {
   CommitResult,
   GitWriter,
   GitWriterOptions,
+  Restore,
   Revert,
 } from "./git-writer.ts";
 export type { Edit, Edits } from "./edit-tree.ts";
@@ -31,3 +32,5 @@ export type { ScalarValue } from "./values/scalar-text.ts";
 export type { DocumentSelector } from "./values/yaml-file.ts";
 export { promote } from "./promote.ts";
 export type { PromotedChange, PromotedValue, PromoteOptions, Promotion } from "./promote.ts";
+export { revertOnFailure } from "./revert-on-failure.ts";
+export type { RevertOnFailureOptions } from "./revert-on-failure.ts";

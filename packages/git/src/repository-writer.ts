@@ -6,7 +6,7 @@ import { commitData, oidOf, tagData, type Person } from "./object.ts";
 import { NO_OBJECT, type RefUpdate } from "./receive-pack.ts";
 import { isRefName, type ListedRef } from "./ref.ts";
 import type { OpenedCommit } from "./snapshot.ts";
-import type { TreeReader } from "./tree.ts";
+import { segmentsOf, type TreeReader } from "./tree.ts";
 
 /** A repository that can be written to, wherever it is. */
 export interface Writable {
@@ -52,6 +52,14 @@ export function repositoryWriter(name: string, repository: Writable): GitWriter 
     const ref = refName("heads", change.branch);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const tip = await find(ref, change.signal);
+      if (change.expected !== undefined && (tip ?? null) !== change.expected)
+        throw new TrueUpError(
+          "CONFLICT",
+          `${name}: ${ref} is at ${tip ?? "nothing"}, not at ${change.expected ?? "nothing"}`,
+          {
+            retryable: false,
+          },
+        );
       if (tip === undefined && change.from === undefined)
         throw new TrueUpError("NOT_FOUND", `${name}: there is no ${ref}`);
       const parent = tip ?? change.from ?? undefined;
@@ -110,6 +118,24 @@ export function repositoryWriter(name: string, repository: Writable): GitWriter 
           path,
           before ? { oid: before.oid, mode: before.mode } : null,
         ]);
+        return Object.fromEntries(edits);
+      });
+    },
+
+    async restore(restore) {
+      const then = (await repository.open(restore.to, restore.signal)).tree.digest;
+      return commitOnto(restore, async (tip) => {
+        const now = tip?.tree.digest;
+        // The root is no entry of anything: its entries are.
+        const tops = [then, now].flatMap((tree) => (tree === undefined ? [] : reader.tree(tree)));
+        const names = tops.map(({ name }) => name);
+        const wanted = restore.paths.map((path) => segmentsOf(path).join("/"));
+        const paths = new Set(wanted.includes("") ? names : wanted);
+        const edits = [...paths].flatMap((path): [string, Edit][] => {
+          if (same(reader, path, then, now)) return [];
+          const entry = entryAt(reader, then, path);
+          return [[path, entry ? { oid: entry.oid, mode: entry.mode } : null]];
+        });
         return Object.fromEntries(edits);
       });
     },

@@ -6,7 +6,11 @@ import type { Impersonation } from "./target.ts";
 /** `auto` applies; `observe` only says what differs; `approve` applies a plan once its digest is approved. */
 export type Mode = "auto" | "observe" | "approve";
 export type AdoptPolicy = "never" | "if-unowned" | "always";
-export type FailurePolicy = "hold" | "pin";
+/**
+ * `hold` stays at what is there, and tries again at every interval; `pin` goes back to the last healthy revision until the source
+ * moves on; any other name is one of the controller's `failurePolicies`.
+ */
+export type FailurePolicy = "hold" | "pin" | (string & {});
 
 /** Which objects: every field that is given must match. Names may hold `*`. */
 export interface ObjectSelector {

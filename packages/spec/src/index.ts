@@ -3,6 +3,7 @@ export type * from "./application.ts";
 export type * from "./comparison.ts";
 export { isTrueUpError, toTrueUpError, TrueUpError } from "./errors.ts";
 export type { ErrorCode, TrueUpErrorOptions } from "./errors.ts";
+export type * from "./failure.ts";
 export { foldWrites, keyConflict } from "./fold-writes.ts";
 export type { FoldedWrite } from "./fold-writes.ts";
 export type * from "./gates.ts";

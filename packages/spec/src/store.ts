@@ -79,6 +79,14 @@ export interface HistoryEntry {
   /** Those that ran, in the order in which they ended. */
   readonly hooks?: readonly HookRecord[];
   readonly health?: Health;
+  /** What a failure policy did about the run that failed before. */
+  readonly answer?: {
+    readonly policy: string;
+    readonly status: "done" | "declined";
+    readonly message: string;
+    /** That it made: its id. */
+    readonly commit?: string;
+  };
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 }
 
@@ -128,6 +136,13 @@ export interface ApplicationState {
     readonly actor: string;
     readonly at: number;
     readonly until?: Revision;
+  };
+  /** The last revision that a failure policy was asked about, and the commit it made of it. */
+  readonly answered?: {
+    readonly policy: string;
+    readonly revision: Revision;
+    readonly at: number;
+    readonly commit?: string;
   };
   /** Runs that failed since the last that did not, for backoff across restarts. */
   readonly failures?: number;

@@ -80,7 +80,7 @@ export const applicationSpecSchema: JsonObject = {
         items: map({ application: name, condition: { enum: ["healthy", "same-revision"] } }, ["application"]),
       },
       retry: map({ limit: count, delayMs: count, factor: { type: "number", minimum: 1 }, maxDelayMs: count }),
-      onFailure: { enum: ["hold", "pin"] },
+      onFailure: { type: "string", minLength: 1 },
       observeEveryMs: atLeastOne,
       healthTimeoutMs: atLeastOne,
       hooks: { type: "array", items: hook },

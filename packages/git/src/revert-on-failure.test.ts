@@ -1,0 +1,154 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { TrueUpError, type Failure } from "@trueup/spec";
+import { bareRepository } from "@trueup/testkit";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Edits } from "./edit-tree.ts";
+import { gitWriter, type GitWriter } from "./git-writer.ts";
+import { revertOnFailure, type RevertOnFailureOptions } from "./revert-on-failure.ts";
+
+const author = { name: "Bot", email: "bot@example.com" };
+
+describe("revertOnFailure", () => {
+  let root: string;
+  let writer: GitWriter;
+  let healthy: string;
+  let failed: string;
+
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), "trueup-revert-"));
+    await bareRepository(root);
+    writer = gitWriter({ url: root });
+    healthy = await commit({ "web/a": "1\n", "web/sub/b": "1\n", "db/c": "1\n", top: "1\n" }, null);
+    await commit({ "web/a": "2\n", "web/new": "2\n", "db/c": "2\n" });
+    failed = await commit({ "web/a": "3\n", "web/sub/b": null, other: "3\n", top: null });
+  });
+  afterEach(async () => {
+    await writer.close();
+    await rm(root, { recursive: true });
+  });
+
+  const commit = async (edits: Edits, from?: null, message = "change"): Promise<string> =>
+    (await writer.commit({ branch: "main", author, message, edits, ...(from === null && { from }) })).id;
+  const answer = async (failure: Partial<Failure> = {}, options: Partial<RevertOnFailureOptions> = {}) =>
+    await revertOnFailure(writer, { author, ...options })({
+      application: { name: "shop", source: "s", target: "t", path: "web" },
+      revision: { id: failed, ref: "refs/heads/main" },
+      lastHealthy: { id: healthy, ref: "refs/heads/main" },
+      error: new TrueUpError("INVALID", `a.yaml: ${"x".repeat(300)}\nmore`),
+      entry: { run: "r", startedAt: 0, finishedAt: 0, trigger: "t", outcome: "failed", changes: [] },
+      ...failure,
+    });
+  const files = async (branch = "main"): Promise<Record<string, string>> => {
+    const found: Record<string, string> = {};
+    const tree = (await writer.head(branch))?.tree;
+    const walk = async (path: string): Promise<void> => {
+      for (const entry of (await tree?.list(path)) ?? []) {
+        if (entry.type === "directory") await walk(entry.path);
+        else found[entry.path] = Buffer.from((await tree?.read(entry.path)) ?? []).toString();
+      }
+    };
+    await walk("");
+    return found;
+  };
+  const declined = (message: string) => ({ status: "declined", message });
+
+  it("puts the application's files back, and no others, and says why", async () => {
+    const done = await answer();
+    const head = await writer.head("main");
+    expect(done).toEqual({ status: "done", commit: head?.commit.id, message: `web is back at ${healthy} on main` });
+    expect(await files()).toEqual({ "web/a": "1\n", "web/sub/b": "1\n", "db/c": "2\n", other: "3\n" });
+    expect(head?.commit).toMatchObject({ parents: [failed], author });
+    expect(head?.commit.message).toBe(
+      [
+        `Revert shop to ${healthy.slice(0, 12)}`,
+        "",
+        `It failed at ${failed.slice(0, 12)}: a.yaml: ${"x".repeat(192)}…`,
+        "",
+        `TrueUp-Reverts: ${failed}`,
+        `TrueUp-Restores: ${healthy}`,
+        "",
+      ].join("\n"),
+    );
+    // Never twice, and never a revert of a revert.
+    const reverted = head?.commit.id ?? "";
+    expect(await answer()).toEqual(declined(`main is at ${reverted} by now`));
+    const again = { revision: { id: reverted, ref: "refs/heads/main" } };
+    expect(await answer(again)).toEqual(declined(`${reverted} is a revert itself`));
+    expect((await writer.head("main"))?.commit.id).toBe(reverted);
+  });
+
+  it("puts back what it is told to: other paths, or everything", async () => {
+    await answer({}, { paths: ["./web/", "db"] });
+    expect(await files()).toEqual({ "web/a": "1\n", "web/sub/b": "1\n", "db/c": "1\n", other: "3\n" });
+    const id = (await writer.head("main"))?.commit.id ?? "";
+    const newer = await commit({ other: "4\n" });
+    expect(id).not.toBe(newer);
+    const application = { name: "shop", source: "s", target: "t" };
+    const all = await answer({ application, revision: { id: newer, ref: "refs/heads/main" } });
+    expect(all).toMatchObject({ status: "done", message: `everything is back at ${healthy} on main` });
+    expect(await files()).toEqual({ "web/a": "1\n", "web/sub/b": "1\n", "db/c": "1\n", top: "1\n" });
+  });
+
+  it("onto a branch of its own, once", async () => {
+    const branch = ({ application, commit: id }: { application: string; commit: string }): string =>
+      `revert/${application}-${id.slice(0, 7)}`;
+    const name = `revert/shop-${failed.slice(0, 7)}`;
+    const committer = { name: "Committer", email: "c@example.com" };
+    const done = await answer({}, { branch, committer });
+    const head = await writer.head(name);
+    expect(done).toEqual({ status: "done", commit: head?.commit.id, message: `web is back at ${healthy} on ${name}` });
+    expect(head?.commit).toMatchObject({ parents: [failed], committer });
+    expect((await writer.head("main"))?.commit.id).toBe(failed);
+    expect((await files(name))["web/a"]).toBe("1\n");
+    expect(await answer({}, { branch })).toEqual(
+      declined(`${root}: refs/heads/${name} is at ${head?.commit.id}, not at nothing`),
+    );
+  });
+
+  it("declines where there is nothing to put back, or it is for people to do", async () => {
+    expect(await answer({ lastHealthy: undefined as never })).toEqual(declined("it was never healthy"));
+    expect(await answer({ lastHealthy: { id: failed } })).toEqual(
+      declined("it was healthy at this revision: the cause is not in Git"),
+    );
+    expect(await answer({ revision: { id: failed, ref: "refs/tags/v1" } })).toEqual(
+      declined("refs/tags/v1 is no branch"),
+    );
+    expect(await answer({ revision: { id: failed } })).toEqual(declined(`${failed} is no branch`));
+    expect(await answer({ revision: { id: failed, ref: "refs/heads/gone" } })).toEqual(
+      declined("gone is at nothing by now"),
+    );
+    expect(await answer({}, { paths: ["nothing"] })).toEqual(declined(`nothing has not changed since ${healthy}`));
+    expect((await writer.head("main"))?.commit.id).toBe(failed);
+    const byHand = (await writer.revert({ branch: "main", author, commit: failed })).id;
+    expect(await answer({ revision: { id: byHand, ref: "refs/heads/main" } })).toEqual(
+      declined(`${byHand} is a revert itself`),
+    );
+  });
+
+  it("leaves it to whoever pushed meanwhile, and passes on what else goes wrong", async () => {
+    const other = gitWriter({ url: root });
+    let theirs = "";
+    const late: GitWriter = {
+      ...writer,
+      async restore(restore) {
+        theirs = (await other.commit({ branch: "main", author, message: "fix", edits: { "web/a": "4\n" } })).id;
+        return await writer.restore(restore);
+      },
+    };
+    const failure: Failure = {
+      application: { name: "shop", source: "s", target: "t" },
+      revision: { id: failed, ref: "refs/heads/main" },
+      lastHealthy: { id: healthy },
+      entry: { run: "r", startedAt: 0, finishedAt: 0, trigger: "t", outcome: "failed", changes: [] },
+    };
+    expect(await revertOnFailure(late, { author })(failure)).toEqual(
+      declined(`${root}: refs/heads/main is at ${theirs}, not at ${failed}`),
+    );
+    expect((await writer.head("main"))?.commit.id).toBe(theirs);
+    const away: GitWriter = { ...writer, head: async () => Promise.reject(new TrueUpError("UNAVAILABLE", "away")) };
+    await expect(revertOnFailure(away, { author })(failure)).rejects.toThrow("away");
+    await other.close();
+  });
+});
