@@ -80,6 +80,21 @@ it.each<[ControllerEvent, string, string, object]>([
     { application: "app", limit: "failed" },
   ],
   [
+    {
+      type: "failure-answered",
+      time: 1,
+      application: "app",
+      policy: "revert",
+      revision: { id: "r1" },
+      status: "done",
+      message: "back",
+      commit: "r2",
+    },
+    "warn",
+    "failure policy revert done: back",
+    { application: "app", policy: "revert", revision: "r1", commit: "r2" },
+  ],
+  [
     { type: "run-finished", ...run, outcome: "succeeded", durationMs: 12.6, changes: 2, revision: { id: "r1" } },
     "info",
     "run succeeded",
