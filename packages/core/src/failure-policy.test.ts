@@ -9,7 +9,12 @@ import { config, history, names, until, world, type World } from "./testing/worl
 
 const BROKEN = { "a.yaml": "kind: [\n" };
 const answers = (events: readonly ControllerEvent[]) =>
-  events.filter((event) => event.type === "failure-answered").map(({ time: _, ...event }) => event);
+  events.flatMap((event) => {
+    if (event.type !== "failure-answered") return [];
+    const { time, ...rest } = event;
+    expect(time).toBeGreaterThan(0);
+    return [rest];
+  });
 
 async function broken(failurePolicies: Record<string, FailureHandler>, more = {}): Promise<World> {
   const made = world({ "a.yaml": config("a", "one") }, { onFailure: "revert", ...more }, { failurePolicies });
