@@ -265,6 +265,34 @@ const BREAKS: Readonly<Record<string, Break>> = {
     },
   })),
 
+  "prune: what finished before a moment goes, seen through every handle": separate,
+  "prune: of each application the newest so many stay": broken((store) => ({
+    prune: async ({ historyKeep = 1 }) => await store.prune!({ historyKeep: historyKeep + 1 }),
+  })),
+  "prune: either of the two is enough, and none is nothing": broken((store) => ({
+    prune: async ({ historyBefore = 0 }) => await store.prune!({ historyBefore }),
+  })),
+  "prune: the newest entry of each application stays, whatever is asked": broken((store) => {
+    let from = 0;
+    return {
+      async prune({ historyBefore = 0 }) {
+        from = historyBefore;
+        return { history: 3 };
+      },
+      async *history(query) {
+        for await (const entry of store.history(query)) if (entry.finishedAt >= from) yield entry;
+      },
+    };
+  }),
+  "prune: ids are not given out anew, and cursors hold": history((all) =>
+    all.map((entry, i) => ({ ...entry, id: all.length - i })),
+  ),
+  "prune: many entries, and records are left alone": broken(() => ({ prune: async () => ({ history: 2_490 }) })),
+  "prune: what makes no sense is INVALID, and forgets nothing": broken((store) => ({
+    prune: async ({ historyKeep = 1 }) =>
+      await store.prune!({ historyKeep: Math.max(Math.floor(historyKeep), 1) || 1 }),
+  })),
+
   "settings: set, replaced, removed, seen through every handle": settings((settings) => ({
     set: (name, value = null) => settings.set(name, value),
   })),
@@ -305,7 +333,7 @@ const BREAKS: Readonly<Record<string, Break>> = {
   })),
 };
 
-const cases = (create: Break) => storeCases({ create: async () => create(), durable: true });
+const cases = (create: Break) => storeCases({ create: async () => create(), durable: true, prunes: true });
 
 /** An assertion, or an error of the store where it should have none: not a mistake of this test. */
 const isVerdict = (error: unknown): boolean =>

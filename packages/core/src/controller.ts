@@ -40,6 +40,7 @@ import { createPolls, type Polls } from "./polls.ts";
 import type { HistoryRow } from "./record.ts";
 import { renderRun } from "./render-run.ts";
 import { pinnedAt, resolve, sameInputs } from "./resolve.ts";
+import { keepPruned } from "./retention.ts";
 import { run, type RunResult } from "./run.ts";
 import { applyRows, createRuntime, type Engine, type Runtime } from "./runtime.ts";
 import { targetsOf } from "./select.ts";
@@ -139,7 +140,7 @@ export function createController<
   const stopping = new AbortController();
   const queue = options.queue ?? memoryQueue({ concurrency: options.concurrency ?? 8 });
   let ready: Promise<Engine> | undefined;
-  let started: { live: LiveChanges; polls: Polls; stop: Stop } | undefined;
+  let started: { live: LiveChanges; polls: Polls; pruning: Promise<void> | undefined; stop: Stop } | undefined;
   const unlog = options.logger === undefined ? undefined : logEvents(parts.events, options.logger);
 
   const engineOf = (): Promise<Engine> =>
@@ -398,7 +399,10 @@ export function createController<
       const engine = await engineOf();
       const live = liveChanges({ engine, owners, runtimes: () => runtimes.values(), mark, seeing: parts.seeing });
       const polls = createPolls({ engine, intervalMs: options.pollMs ?? 60_000, onRevision });
-      started = { live, polls, stop: async () => {} };
+      const { retention, store } = options;
+      const { now, emit } = engine;
+      const pruning = retention && keepPruned({ retention, store, now, emit }, stopping.signal);
+      started = { live, polls, pruning, stop: async () => {} };
       parts.events.subscribe((event) => {
         if (event.type === "health-changed" && event.health.status === "healthy") markDependents(event.application);
       });
@@ -412,6 +416,7 @@ export function createController<
       if (started !== undefined) {
         await started.stop();
         await started.polls.stop();
+        await started.pruning;
         await started.live.stop();
       }
       if (options.queue === undefined) await queue.close?.();

@@ -25,6 +25,7 @@ import { callContext } from "./plan.ts";
 import type { Policy } from "./policies/policy.ts";
 import { createRenderCache } from "./render-cache.ts";
 import type { Engine } from "./runtime.ts";
+import { checkRetention, type Retention } from "./retention.ts";
 import { sealingStore } from "./seal.ts";
 import { sourceHead, type SourceHead } from "./sources.ts";
 
@@ -55,6 +56,8 @@ export interface EngineOptions<
   readonly policiesForAll?: readonly PolicyUse[];
   /** How many applications may change, or fail, within a time. Default: no limit. */
   readonly limits?: FleetLimits;
+  /** What is forgotten of history, by stores that can (`Store.prune`). Default: nothing. */
+  readonly retention?: Retention;
   /** JSON Schemas of kinds: see `schemas` of @trueup/manifest. */
   readonly schemas?: ReturnType<typeof schemas>;
   readonly logger?: Logger;
@@ -96,6 +99,7 @@ export function createParts(options: EngineOptions): Parts {
       throw new TrueUpError("INVALID", `policiesForAll: ${policy} is not one of the policies`);
   }
   if (options.limits !== undefined) checkLimits(options.limits);
+  if (options.retention !== undefined) checkRetention(options.retention, options.store);
   const events = createEvents<ControllerEvent>((error) =>
     options.logger?.error({ error: error instanceof Error ? error.message : String(error) }, "a listener threw"),
   );

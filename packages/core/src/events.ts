@@ -73,6 +73,8 @@ export type ControllerEvent = { readonly time: number } & (
       readonly reason: string;
       readonly until: number;
     } & OfApplication)
+  | { readonly type: "history-pruned"; readonly entries: number }
+  | { readonly type: "history-prune-failed"; readonly error: TrueUpError }
   /** A person released the limit, or those that had failed are well again. `actor` and `reason` where it was a person. */
   | { readonly type: "limit-released"; readonly actor?: string; readonly reason?: string }
   /** `rounds`: how often it was changed again after it was put right, without ten quiet minutes between. */

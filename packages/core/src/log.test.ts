@@ -73,6 +73,7 @@ it.each<[ControllerEvent, string, string, object]>([
     "policy size: too much",
     { application: "app", run: "r", policy: "size", severity: "deny", key: undefined },
   ],
+  [{ type: "history-prune-failed", time: 1, error }, "warn", "history was not pruned: down", { code: "UNAVAILABLE" }],
   [
     { type: "limit-reached", time: 1, application: "app", limit: "failed", reason: "2 applications failed", until: 5 },
     "warn",

@@ -48,6 +48,8 @@ export function logEvents(events: Pick<Events<ControllerEvent>, "subscribe">, lo
         }
         return;
       }
+      case "history-prune-failed":
+        return logger.warn({ code: event.error.code }, `history was not pruned: ${event.error.message}`);
       case "limit-reached":
         return logger.warn({ application: event.application, limit: event.limit }, `fleet limit: ${event.reason}`);
       case "failure-answered": {

@@ -5,6 +5,7 @@ import { memoryStore } from "./memory-store.ts";
 
 describe("conformance", () => {
   const cases = storeCases({
+    prunes: true,
     async create() {
       const store = memoryStore();
       return { open: async () => store };
@@ -54,6 +55,26 @@ describe("memoryStore", () => {
     for await (const each of store.history()) {
       expect(Object.isFrozen(each) && Object.isFrozen(each.changes) && Object.isFrozen(each.changes[0])).toBe(true);
     }
+  });
+
+  it("keeps so many entries of each application, the newest; 1,000 where nothing is said", async () => {
+    const entry = (run: number): RowChange => ({
+      type: "history",
+      entry: { run: String(run), startedAt: 1, finishedAt: 2, trigger: "t", outcome: "succeeded", changes: [] },
+    });
+    const kept = async (store: ReturnType<typeof memoryStore>, count: number): Promise<(string | undefined)[]> => {
+      for (const application of ["web", "api"]) {
+        const lease = (await store.claim(application, "test", 1_000))!;
+        const rows = Array.from({ length: count }, (_, i) => entry(i + 1));
+        await store.write([{ application, lease, rows }]);
+      }
+      const all = await Array.fromAsync(store.history({ limit: Infinity }));
+      return [String(all.length), ...["web", "api"].map((name) => all.findLast((e) => e.application === name)?.run)];
+    };
+    expect(await kept(memoryStore({ historyKeep: 3 }), 3)).toEqual(["6", "1", "1"]);
+    expect(await kept(memoryStore({ historyKeep: 3 }), 5)).toEqual(["6", "3", "3"]);
+    expect(await kept(memoryStore(), 1_001)).toEqual(["2000", "2", "2"]);
+    expect(() => memoryStore({ historyKeep: 0 })).toThrow("historyKeep must be a whole number from 1, not 0");
   });
 
   it("keeps equal masks once", async () => {

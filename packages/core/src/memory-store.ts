@@ -1,16 +1,6 @@
-import { checkTtl, foldWrites, holdLease, keyConflict, TrueUpError } from "@trueup/spec";
-import type {
-  ApplicationState,
-  FoldedWrite,
-  HeldLease,
-  HistoryEntry,
-  HistoryQuery,
-  Json,
-  Key,
-  Mask,
-  Store,
-  Tracked,
-} from "@trueup/spec";
+import { checkPrune, checkTtl, foldWrites, holdLease, keyConflict, TrueUpError } from "@trueup/spec";
+import type { ApplicationState, FoldedWrite, HeldLease, Json, Key, Mask, Store, Tracked } from "@trueup/spec";
+import { createHistory } from "./memory-history.ts";
 import { createInventory } from "./memory-inventory.ts";
 import type { Inventory } from "./memory-inventory.ts";
 
@@ -26,13 +16,19 @@ interface Claim {
 
 const NO_STATE: ApplicationState = Object.freeze({});
 
+export interface MemoryStoreOptions {
+  /** Entries of history that are kept of each application, the newest. Default 1,000. */
+  readonly historyKeep?: number;
+}
+
 /** A store for tests and one-shot use: everything is gone with the process. */
-export function memoryStore(): Store {
+export function memoryStore({ historyKeep = 1_000 }: MemoryStoreOptions = {}): Store {
+  checkPrune({ historyKeep });
   const records = new Map<string, MemoryRecord>();
   const owners = new Map<Key, string>();
   const claims = new Map<string, Claim>();
   const tokens = new Map<string, number>();
-  const entries: HistoryEntry[] = [];
+  const past = createHistory(historyKeep);
   const settings = new Map<string, Json>();
   const copyOf = createCopier();
 
@@ -79,7 +75,7 @@ export function memoryStore(): Store {
       record.inventory.change(tracked);
       for (const key of tracked.keys()) owners.set(key, application);
     }
-    for (const entry of history) entries.push(Object.freeze({ ...entry, application, id: entries.length + 1 }));
+    for (const entry of history) past.append({ ...entry, application });
   }
 
   return {
@@ -133,15 +129,13 @@ export function memoryStore(): Store {
       for (const write of writes) put(write);
     },
 
-    async *history({ application, before = Infinity, limit = 100, outcome }: HistoryQuery = {}) {
-      let left = limit;
-      for (let i = Math.min(entries.length, before - 1) - 1; i >= 0 && left > 0; i--) {
-        const entry = entries[i]!;
-        if (application !== undefined && entry.application !== application) continue;
-        if (outcome !== undefined && entry.outcome !== outcome) continue;
-        left--;
-        yield entry;
-      }
+    async *history(query = {}) {
+      yield* past.query(query);
+    },
+
+    async prune(options) {
+      checkPrune(options);
+      return { history: past.prune(options) };
     },
 
     settings: {

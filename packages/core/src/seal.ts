@@ -3,6 +3,7 @@ import {
   canonicalJson,
   TrueUpError,
   type ApplicationRecord,
+  type PruneHistory,
   type RowChange,
   type Store,
   type TargetState,
@@ -46,6 +47,7 @@ export function sealingStore(store: Store, key: string): Store {
     claim: async (application, holder, ttlMs) => await store.claim(application, holder, ttlMs),
     list: () => store.list(),
     history: (query) => store.history(query),
+    ...(store.prune !== undefined && { prune: async (options: PruneHistory) => await store.prune!(options) }),
     async read(application): Promise<ApplicationRecord> {
       const record = await store.read(application);
       return { ...record, inventory: new Map([...record.inventory].map(([key, tracked]) => [key, open(tracked)])) };

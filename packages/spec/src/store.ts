@@ -180,6 +180,14 @@ export interface HistoryQuery {
   readonly outcome?: Outcome;
 }
 
+/** Which history is forgotten: what either of the two says. */
+export interface PruneHistory {
+  /** Entries that finished before this moment: milliseconds since the epoch. */
+  readonly historyBefore?: number;
+  /** What is more than so many entries of one application. A whole number from 1. */
+  readonly historyKeep?: number;
+}
+
 export interface Store {
   /** Undefined where somebody else holds it. `ttlMs` at least 1,000. */
   claim(application: string, holder: string, ttlMs: number): Promise<Lease | undefined>;
@@ -194,6 +202,11 @@ export interface Store {
   write(changes: readonly Write[]): Promise<void>;
   /** Newest first. */
   history(query?: HistoryQuery): AsyncIterable<HistoryEntry>;
+  /**
+   * Forgets old history; the newest entry of each application stays, whatever is asked. Answers how many entries went.
+   * Optional: a store without it keeps everything, or bounds it in its own way.
+   */
+  prune?(options: PruneHistory): Promise<{ readonly history: number }>;
   /** The stop switch, the HMAC key and their like. */
   readonly settings: {
     get(name: string): Promise<Json | undefined>;

@@ -248,7 +248,7 @@ describe("a file that is not ours is refused and left as it is", () => {
     newer.close();
     expect(refusal()).toMatchObject({
       code: "UNSUPPORTED",
-      message: `${path}: its schema is version 8, newer than this @trueup/sqlite knows (1); upgrade the package`,
+      message: `${path}: its schema is version 8, newer than this @trueup/sqlite knows (2); upgrade the package`,
     });
   });
 

@@ -6,7 +6,7 @@ import { within } from "./transaction.ts";
 const APPLICATION_ID = 0x54725570;
 
 /** Each brings the schema from its index to the next version (`user_version`). Never changed once released: add one. */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE application (name TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT;
 
@@ -38,6 +38,12 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
 
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  `,
+  `
+  -- So that what is old is found without reading every entry.
+  ALTER TABLE history ADD COLUMN finished_at REAL NOT NULL DEFAULT 0;
+  UPDATE history SET finished_at = coalesce(json_extract(entry, '$.finishedAt'), 0);
+  CREATE INDEX history_finished_at ON history (finished_at);
   `,
 ];
 

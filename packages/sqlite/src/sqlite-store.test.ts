@@ -11,6 +11,7 @@ import { sqliteStore } from "./sqlite-store.ts";
 describe("conformance", () => {
   const cases = storeCases({
     durable: true,
+    prunes: true,
     async create() {
       const folder = await mkdtemp(join(tmpdir(), "trueup-sqlite-"));
       return {

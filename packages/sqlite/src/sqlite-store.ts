@@ -1,4 +1,4 @@
-import { foldWrites, TrueUpError, type Store } from "@trueup/spec";
+import { checkPrune, foldWrites, TrueUpError, type Store } from "@trueup/spec";
 import { createCommits } from "./commits.ts";
 import { openDatabase, type Database } from "./database.ts";
 import { createHistory } from "./history.ts";
@@ -58,6 +58,10 @@ function storeOn(db: Database): Store {
     },
     async *history(query = {}) {
       yield* history.query(query);
+    },
+    async prune(options) {
+      checkPrune(options);
+      return { history: await history.prune(options) };
     },
     async close() {
       await commits.flush();

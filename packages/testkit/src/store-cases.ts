@@ -4,6 +4,7 @@ import type { StoreHarness } from "./store-harness.ts";
 import { historyCases } from "./store-history-cases.ts";
 import { leaseCases } from "./store-lease-cases.ts";
 import { ownershipCases } from "./store-ownership-cases.ts";
+import { pruneCases } from "./store-prune-cases.ts";
 import { recordCases } from "./store-record-cases.ts";
 import { settingsCases } from "./store-settings-cases.ts";
 
@@ -14,6 +15,7 @@ export function storeCases(harness: StoreHarness): readonly Case[] {
     ...recordCases(harness),
     ...ownershipCases(harness),
     ...historyCases(harness),
+    ...(harness.prunes === true ? pruneCases(harness) : []),
     ...settingsCases(harness),
     ...(harness.durable === true ? durableCases(harness) : []),
   ];

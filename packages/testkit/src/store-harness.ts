@@ -18,6 +18,8 @@ export interface StoreHarness {
   create(): Promise<StorePlace>;
   /** What is written outlives `close`. Default false: the cases about that are left out. */
   readonly durable?: boolean;
+  /** It has `prune`. Default false: the cases about that are left out. */
+  readonly prunes?: boolean;
 }
 
 export interface StorePlace {
