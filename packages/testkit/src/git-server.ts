@@ -21,7 +21,7 @@ export interface GitServerRequest {
 export type GitServerFault =
   /** The connection is reset after so many bytes. */
   | { readonly type: "cut"; readonly at: number }
-  /** The answer ends in good order, too early. */
+  /** The answer ends in good order, too early. Negative: so many bytes before its end. */
   | { readonly type: "end"; readonly at: number }
   /** Nothing more comes; the connection stays. */
   | { readonly type: "stall"; readonly at: number }
