@@ -8,7 +8,7 @@ import { parseRetryAfter } from "./http.ts";
 import { parsePackedRefs } from "./local-repository.ts";
 import { DEFAULT_LIMITS, limitsOf } from "./options.ts";
 import { displayUrl, Redactor } from "./redact.ts";
-import { followRedirect } from "./remote.ts";
+import { followRedirect } from "./http-remote.ts";
 
 const A = "a".repeat(40);
 const B = "b".repeat(40);

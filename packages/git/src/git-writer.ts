@@ -1,6 +1,6 @@
 import type { CallOptions, Commit, Signature, Tree } from "@trueup/spec";
 import type { Edits } from "./edit-tree.ts";
-import { parseLocation, type GitOptions } from "./git.ts";
+import { checkProxy, parseLocation, type GitOptions } from "./git.ts";
 import { limitsOf } from "./options.ts";
 import { displayUrl } from "./redact.ts";
 
@@ -83,6 +83,7 @@ export interface GitWriter {
 export function gitWriter(options: GitWriterOptions): GitWriter {
   const limits = limitsOf(options.limits);
   const path = parseLocation(options.url);
+  checkProxy(options);
   const make = async (): Promise<GitWriter> => {
     const { repositoryWriter } = await import("./repository-writer.ts");
     if (path !== undefined) {
@@ -90,7 +91,7 @@ export function gitWriter(options: GitWriterOptions): GitWriter {
       return repositoryWriter(path, localWritable(path, limits));
     }
     const { remoteWritable } = await import("./remote-writable.ts");
-    return repositoryWriter(displayUrl(options.url), remoteWritable({ ...options, limits }));
+    return repositoryWriter(displayUrl(options.url), await remoteWritable({ ...options, limits }));
   };
   let made: Promise<GitWriter> | undefined;
   const writer = (): Promise<GitWriter> => (made ??= make());

@@ -1,14 +1,18 @@
 import { fileURLToPath } from "node:url";
 import { TrueUpError, type Source } from "@trueup/spec";
 import { lazySource } from "./lazy-source.ts";
-import { limitsOf, type CredentialsCallback, type GitLimits, type TlsOptions } from "./options.ts";
+import { limitsOf, type CredentialsCallback, type GitLimits } from "./options.ts";
 import { displayUrl } from "./redact.ts";
+import { parseProxy, type ProxyOptions } from "./proxy.ts";
 import { parseRef, type RefOption } from "./ref.ts";
 import type { Agent } from "node:http";
+import { parseSshAddress } from "./ssh-address.ts";
+import type { SshOptions } from "./ssh-connection.ts";
+import type { TlsOptions } from "./tls.ts";
 import type { VerifyOptions } from "./verify.ts";
 
 export interface GitOptions {
-  /** `https://…`, `http://…`, `file:…`, or the path of a repository on this machine. */
+  /** `https://…`, `http://…`, `ssh://…`, `user@host:path`, `file:…`, or the path of a repository on this machine. */
   readonly url: string;
   /** Default: `HEAD`, the repository's default branch. */
   readonly ref?: RefOption;
@@ -20,8 +24,12 @@ export interface GitOptions {
   readonly insecure?: boolean;
   /** For `https:`: a private certificate authority, a client certificate. PEM. Default: Node's authorities. */
   readonly tls?: TlsOptions;
-  /** Makes the connections to the server instead: a proxy's agent, say. It then looks names up, and closes what it opened. */
+  /** Makes the connections to a server over http or https instead. It then looks names up, and closes what it opened. */
   readonly agent?: Agent;
+  /** A proxy, for any protocol. Default: none; the environment is not looked at, but see `proxyFromEnvironment`. */
+  readonly proxy?: string | ProxyOptions;
+  /** For ssh addresses: keys and known hosts. */
+  readonly ssh?: SshOptions;
   /** Where fetched objects are kept; `false`: in memory. Default: the user's cache directory, or memory where that cannot be written. */
   readonly cacheDir?: string | false;
   readonly limits?: Partial<GitLimits>;
@@ -39,6 +47,7 @@ export function git(options: GitOptions): Source {
   const wanted = parseRef(options.ref);
   const limits = limitsOf(options.limits);
   const path = parseLocation(options.url);
+  checkProxy(options);
   const name = options.name ?? displayUrl(options.url);
   if (path !== undefined) {
     return lazySource(name, async () =>
@@ -57,6 +66,13 @@ export function git(options: GitOptions): Source {
   );
 }
 
+/** Throws `INVALID` for a proxy that is none. */
+export function checkProxy({ proxy, agent }: Pick<GitOptions, "proxy" | "agent">): void {
+  if (proxy === undefined) return;
+  if (agent !== undefined) throw new TrueUpError("INVALID", "proxy and agent: each makes the connections, give one");
+  parseProxy(typeof proxy === "string" ? { url: proxy } : proxy);
+}
+
 /** The path of a repository on this machine; undefined for an address that a protocol leads to. Throws `INVALID`, `UNSUPPORTED`. */
 export function parseLocation(url: string): string | undefined {
   if (url === "") throw new TrueUpError("INVALID", "url is empty");
@@ -65,8 +81,8 @@ export function parseLocation(url: string): string | undefined {
     return undefined;
   }
   if (/^file:/i.test(url)) return fileURLToPath(url);
+  if (parseSshAddress(url) !== undefined) return undefined;
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]+):\/\//.exec(url)?.[1];
   if (scheme !== undefined) throw new TrueUpError("UNSUPPORTED", `url: ${scheme}: is not supported`);
-  if (/^[^/\\@:]+@[^/\\@:]+:/.test(url)) throw new TrueUpError("UNSUPPORTED", "url: ssh addresses are not supported");
   return url;
 }

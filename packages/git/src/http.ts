@@ -1,9 +1,11 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from "node:https";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { TrueUpError } from "@trueup/spec";
 import type { GitHttpRequest, GitHttpResponse, HttpClient } from "isomorphic-git";
-import type { TlsOptions } from "./options.ts";
 import { checkHost, guardedLookup } from "./address.ts";
+import type { ProxyOptions } from "./proxy.ts";
+import { tlsOf, type TlsOptions } from "./tls.ts";
+import { tunnelAgent } from "./tunnel-agent.ts";
 
 export interface Budget {
   readonly ms: number;
@@ -14,6 +16,7 @@ export interface HttpClientOptions {
   readonly tls?: TlsOptions;
   /** Takes the place of ours, and is not closed with the client. */
   readonly agent?: HttpAgent;
+  readonly proxy?: string | ProxyOptions;
 }
 
 export interface GitHttpClient {
@@ -27,9 +30,10 @@ export interface GitHttpClient {
  * deadline and a cap on its bytes; redirects are not followed; 401 and 203 are left to isomorphic-git, which asks for credentials.
  */
 export function createHttpClient(options: HttpClientOptions = {}): GitHttpClient {
+  const settings = { keepAlive: true, maxSockets: 8 };
   const agents = {
-    "http:": new HttpAgent({ keepAlive: true, maxSockets: 8 }),
-    "https:": new HttpsAgent({ ...tlsOf(options.tls), keepAlive: true, maxSockets: 8 }),
+    "http:": tunnelAgent(new HttpAgent(settings), options.proxy, "http:"),
+    "https:": tunnelAgent(new HttpsAgent({ ...tlsOf(options.tls), ...settings }), options.proxy, "https:"),
   };
 
   async function exchange(
@@ -164,18 +168,6 @@ export function parseRetryAfter(value: string | undefined, now: number = Date.no
   if (value === undefined) return undefined;
   const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), 86_400_000);
-}
-
-/** Absent ones left out: Node takes `undefined` for a value. */
-function tlsOf(tls: TlsOptions = {}): AgentOptions {
-  const bytes = (value: string | Uint8Array): string | Buffer =>
-    typeof value === "string" ? value : Buffer.from(value);
-  return {
-    ...(tls.ca !== undefined && { ca: bytes(tls.ca) }),
-    ...(tls.cert !== undefined && { cert: bytes(tls.cert) }),
-    ...(tls.key !== undefined && { key: bytes(tls.key) }),
-    ...(tls.passphrase !== undefined && { passphrase: tls.passphrase }),
-  };
 }
 
 function flatHeaders(response: IncomingMessage): Record<string, string> {

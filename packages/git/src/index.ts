@@ -12,7 +12,7 @@ export type {
   Revert,
 } from "./git-writer.ts";
 export type { Edit, Edits } from "./edit-tree.ts";
-export type { Credentials, CredentialsCallback, CredentialsRequest, GitLimits, TlsOptions } from "./options.ts";
+export type { Credentials, CredentialsCallback, CredentialsRequest, GitLimits } from "./options.ts";
 export type { RefOption } from "./ref.ts";
 export type { VersionRange } from "./version-tags.ts";
 export { workingTree } from "./working-tree.ts";
@@ -34,3 +34,7 @@ export { promote } from "./promote.ts";
 export type { PromotedChange, PromotedValue, PromoteOptions, Promotion } from "./promote.ts";
 export { revertOnFailure } from "./revert-on-failure.ts";
 export type { RevertOnFailureOptions } from "./revert-on-failure.ts";
+export { proxyFromEnvironment } from "./no-proxy.ts";
+export type { ProxyOptions } from "./proxy.ts";
+export type { SshOptions } from "./ssh-connection.ts";
+export type { TlsOptions } from "./tls.ts";

@@ -16,15 +16,6 @@ export interface CredentialsRequest {
 /** Asked when the server wants to know who is there. Undefined: nobody. Nothing it answers is logged or stored. */
 export type CredentialsCallback = (request: CredentialsRequest) => Promise<Credentials | undefined>;
 
-/** PEM. Nothing of it is logged or stored. */
-export interface TlsOptions {
-  /** Authorities that are trusted instead of Node's. */
-  readonly ca?: string | Uint8Array;
-  readonly cert?: string | Uint8Array;
-  readonly key?: string | Uint8Array;
-  readonly passphrase?: string;
-}
-
 /** Budgets: repositories and servers are not trusted. */
 export interface GitLimits {
   /** A listing of refs, from the first byte sent to the last received. Default 30,000. */

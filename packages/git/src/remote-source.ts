@@ -8,7 +8,7 @@ import type { GitLimits } from "./options.ts";
 import { displayUrl } from "./redact.ts";
 import { chooseRef, describeWanted, prefixesOf, type Wanted } from "./ref.ts";
 import { remoteObjects } from "./remote-objects.ts";
-import { httpRemote } from "./remote.ts";
+import { openRemote } from "./remote.ts";
 import { parentsAtHand, rawObject } from "./snapshot.ts";
 import { createVerifier, verifyRevision } from "./verify.ts";
 
@@ -21,10 +21,10 @@ export interface RemoteSourceOptions extends Omit<GitOptions, "name" | "ref" | "
 /** A ref that a listing lacks is asked for once more, a moment later, before it is said to be gone. */
 const SECOND_LOOK_MS = 100;
 
-/** A repository behind http or https. Objects are fetched once, at depth 1, as what differs from the last commit. */
-export function remoteSource(options: RemoteSourceOptions): Source {
+/** A repository behind a protocol. Objects are fetched once, at depth 1, as what differs from the last commit. */
+export async function remoteSource(options: RemoteSourceOptions): Promise<Source> {
   const { name, wanted, limits } = options;
-  const remote = httpRemote(options);
+  const remote = await openRemote(options);
   const objects = remoteObjects(remote, { ...options, ignore: options.ignore ?? "" });
   const verifier = options.verify && createVerifier(options.verify);
   const compact = compactor(objects.store);

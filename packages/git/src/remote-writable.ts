@@ -2,13 +2,15 @@ import type { GitWriterOptions } from "./git-writer.ts";
 import type { GitLimits } from "./options.ts";
 import { buildPack, packEntry } from "./pack-entry.ts";
 import { remoteObjects } from "./remote-objects.ts";
-import { httpRemote } from "./remote.ts";
+import { openRemote } from "./remote.ts";
 import type { Writable } from "./repository-writer.ts";
 import { ObjectTreeReader } from "./tree.ts";
 
-/** A repository behind http or https: what is new goes there as a pack, and the server moves the ref. */
-export function remoteWritable(options: Omit<GitWriterOptions, "limits"> & { readonly limits: GitLimits }): Writable {
-  const remote = httpRemote(options);
+/** A repository behind a protocol: what is new goes there as a pack, and the server moves the ref. */
+export async function remoteWritable(
+  options: Omit<GitWriterOptions, "limits"> & { readonly limits: GitLimits },
+): Promise<Writable> {
+  const remote = await openRemote(options);
   const objects = remoteObjects(remote, options);
   return {
     reader: new ObjectTreeReader(objects.store, options.limits.objectBytes),
