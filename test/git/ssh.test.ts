@@ -379,9 +379,9 @@ describe("git over ssh", { timeout: 60_000 }, () => {
       const total = wire.passed;
       expect(total).toBeGreaterThan(2000);
       const outcomes = new Map<string, number>();
-      for (const then of ["reset", "end"] as const) {
+      for (const after of ["reset", "end"] as const) {
         for (let at = 0; at < total - 100; at += 67) {
-          Object.assign(wire, { limit: at, then });
+          Object.assign(wire, { limit: at, after });
           const outcome = await take().catch((error: { code: string }) => error.code);
           // Its last bytes say only that the command is done: what was to come is there.
           const late = at > total - 600 && outcome === "a: 1\n" ? "late" : outcome;
@@ -400,7 +400,7 @@ describe("git over ssh", { timeout: 60_000 }, () => {
       expect((await source.resolve()).ref).toBe("refs/heads/main");
       expect(wire.connections).toBe(2);
       // Lost under the request, and again on the second connection.
-      Object.assign(wire, { limit: 0, then: "reset" });
+      Object.assign(wire, { limit: 0, after: "reset" });
       await expect(source.resolve()).rejects.toMatchObject({ code: "INCOMPLETE", retryable: true });
       expect(wire.connections).toBe(3);
       wire.limit = Infinity;
@@ -411,7 +411,7 @@ describe("git over ssh", { timeout: 60_000 }, () => {
       expect(await read(through())).toBe("a: 1\n");
       const total = wire.passed;
       for (const at of [0, 10, 600, 1600, 2200, 3000, total - 900]) {
-        Object.assign(wire, { limit: at, then: "stall" });
+        Object.assign(wire, { limit: at, after: "stall" });
         const source = through({ limits: { listMs: 700, fetchMs: 700 } });
         const start = performance.now();
         await expect(read(source), `stalled at ${at} of ${total}`).rejects.toMatchObject({
@@ -424,7 +424,7 @@ describe("git over ssh", { timeout: 60_000 }, () => {
     });
 
     it("gives up at once where it is told to", async () => {
-      Object.assign(wire, { limit: 10, then: "stall" });
+      Object.assign(wire, { limit: 10, after: "stall" });
       const controller = new AbortController();
       const failed = expect(through().resolve({ signal: controller.signal })).rejects.toMatchObject({
         code: "ABORTED",

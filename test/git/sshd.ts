@@ -133,9 +133,9 @@ async function listening(port: number, child: ChildProcess, log: readonly string
 
 export interface Wire {
   readonly port: number;
-  /** Bytes from the server that are let through before the wire does what `then` says. Default: all. */
+  /** Bytes from the server that are let through before the wire does what `after` says. Default: all. */
   limit: number;
-  then: "reset" | "end" | "stall";
+  after: "reset" | "end" | "stall";
   /** Connections so far. */
   connections: number;
   /** Bytes from the server on the last connection. */
@@ -148,7 +148,7 @@ export interface Wire {
 /** A wire to a server that can be cut. */
 export async function cutWire(to: number): Promise<Wire> {
   const sockets = new Set<Socket>();
-  const state = { limit: Infinity, then: "reset" as Wire["then"], connections: 0, passed: 0 };
+  const state = { limit: Infinity, after: "reset" as Wire["after"], connections: 0, passed: 0 };
   const server: Server = createServer((client) => {
     state.connections++;
     state.passed = 0;
@@ -164,8 +164,8 @@ export async function cutWire(to: number): Promise<Wire> {
       state.passed += data.length;
       if (left >= data.length) return void client.write(data);
       if (left > 0) client.write(data.subarray(0, left));
-      if (state.then === "stall") return;
-      if (state.then === "end") client.end();
+      if (state.after === "stall") return;
+      if (state.after === "end") client.end();
       else client.resetAndDestroy();
     });
   });

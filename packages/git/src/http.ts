@@ -30,10 +30,16 @@ export interface GitHttpClient {
  * deadline and a cap on its bytes; redirects are not followed; 401 and 203 are left to isomorphic-git, which asks for credentials.
  */
 export function createHttpClient(options: HttpClientOptions = {}): GitHttpClient {
+  const closing = new AbortController();
   const settings = { keepAlive: true, maxSockets: 8 };
   const agents = {
-    "http:": tunnelAgent(new HttpAgent(settings), options.proxy, "http:"),
-    "https:": tunnelAgent(new HttpsAgent({ ...tlsOf(options.tls), ...settings }), options.proxy, "https:"),
+    "http:": tunnelAgent(new HttpAgent(settings), options.proxy, "http:", closing.signal),
+    "https:": tunnelAgent(
+      new HttpsAgent({ ...tlsOf(options.tls), ...settings }),
+      options.proxy,
+      "https:",
+      closing.signal,
+    ),
   };
 
   async function exchange(
@@ -89,7 +95,10 @@ export function createHttpClient(options: HttpClientOptions = {}): GitHttpClient
         return response;
       },
     }),
-    close: () => Object.values(agents).forEach((agent) => agent.destroy()),
+    close() {
+      closing.abort();
+      for (const agent of Object.values(agents)) agent.destroy();
+    },
   };
 }
 
@@ -101,6 +110,8 @@ async function send(url: URL, options: RequestOptions, body: Buffer): Promise<In
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       request.once("response", resolve);
       request.once("error", reject);
+      // While a proxy is asked for a connection, the request has none that could be ended.
+      options.signal?.addEventListener("abort", () => reject(new Error("aborted")), { once: true });
     });
     // After the answer began, an error is the answer's to report.
     request.on("error", () => {});

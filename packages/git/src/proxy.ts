@@ -98,7 +98,7 @@ function httpTunnel(proxy: Proxy): Tunnel {
         }
         socket.pause();
         if (head.length > 0) socket.unshift(head);
-        resolve(socket as Socket);
+        resolve(socket);
       });
       request.end();
     });

@@ -1,6 +1,7 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { TrueUpError } from "@trueup/spec";
 import type { Client, ClientChannel, ConnectConfig } from "ssh2";
+import type * as Ssh2 from "ssh2";
 import { checkHost, guardedLookup } from "./address.ts";
 import {
   hostKeyAlgorithms,
@@ -69,7 +70,7 @@ export async function connectSsh(address: SshAddress, options: ConnectOptions): 
   return await login(new Client(), socket, address, config, options, deadline);
 }
 
-async function loadSsh2(): Promise<typeof import("ssh2")> {
+async function loadSsh2(): Promise<Pick<typeof Ssh2, "Client" | "utils">> {
   try {
     const { default: ssh2 } = await import("ssh2");
     return ssh2;

@@ -99,7 +99,7 @@ export function sshRemote(address: SshAddress, options: RemoteOptions): Remote {
         const { advertisement, rest } = await exchange(
           "git-upload-pack",
           ({ version, capabilities }) =>
-            version === 2 ? fetchRequestV2(request) : fetchRequestV1(request, capabilities as ReadonlySet<string>),
+            version === 2 ? fetchRequestV2(request) : fetchRequestV1(request, capabilities),
           fetchBudget,
           signal,
         );
@@ -147,7 +147,7 @@ function converse(
 
     const fail = (error: unknown): void => {
       stop.removeEventListener("abort", abort);
-      reject(error as Error);
+      reject(error);
       channel.destroy();
     };
     const abort = (): void => fail(stop.reason);

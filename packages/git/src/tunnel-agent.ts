@@ -13,8 +13,13 @@ interface ConnectionOptions {
   readonly socket?: Duplex;
 }
 
-/** Makes an agent's connections go through a proxy, where one is to be used. */
-export function tunnelAgent<T extends Agent>(agent: T, proxy: string | ProxyOptions | undefined, protocol: string): T {
+/** Makes an agent's connections go through a proxy, where one is to be used. No more are begun once `closed` fired. */
+export function tunnelAgent<T extends Agent>(
+  agent: T,
+  proxy: string | ProxyOptions | undefined,
+  protocol: "http:" | "https:",
+  closed: AbortSignal,
+): T {
   if (proxy === undefined) return agent;
   const direct = agent.createConnection.bind(agent) as unknown as CreateConnection;
   const createConnection = (
@@ -23,13 +28,18 @@ export function tunnelAgent<T extends Agent>(agent: T, proxy: string | ProxyOpti
   ): Duplex | undefined => {
     const host = options.host.replace(/^\[(.*)\]$/, "$1");
     checkHost(host);
-    const port = Number(options.port);
+    const { port } = options;
     const tunnel = tunnelTo(proxy, host, port);
     if (tunnel === undefined) return direct(options, done);
-    tunnel(host, port, AbortSignal.timeout(TUNNEL_MS)).then(
-      (socket) => done(null, protocol === "https:" ? direct({ ...options, socket }, done) : socket.resume()),
-      (error: Error) => done(error),
-    );
+    void (async () => {
+      let socket: Duplex;
+      try {
+        socket = await tunnel(host, port, AbortSignal.any([closed, AbortSignal.timeout(TUNNEL_MS)]));
+      } catch (error) {
+        return done(error as Error);
+      }
+      done(null, protocol === "https:" ? direct({ ...options, socket }, done) : socket.resume());
+    })();
     return undefined;
   };
   return Object.assign(agent, { createConnection });
