@@ -68,7 +68,7 @@ describe("a Job as a hook", () => {
     await here.synced();
     expect(sequence(here)).toEqual(["pre-sync Job.batch migrate done", "create a", "succeeded"]);
     const [first] = await jobs(namespace);
-    expect((first?.["status"] as { succeeded?: number }).succeeded).toBe(1);
+    expect(first?.["status"]).toMatchObject({ succeeded: 1 });
     await cluster().request("DELETE", `/api/v1/namespaces/${namespace}/configmaps/a`);
     expect((await here.synced()).changes).toHaveLength(1);
     const [same] = await jobs(namespace);
