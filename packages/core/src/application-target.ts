@@ -10,6 +10,7 @@ import {
   type ApplicationSpec,
   type Declared,
   type Edge,
+  type ErrorCode,
   type Health,
   type Key,
   type Live,
@@ -22,16 +23,26 @@ import {
 import { lineOf, parseApplication } from "@trueup/manifest";
 import { sleep } from "./call.ts";
 import type { Controller } from "./controller.ts";
+import { namedProject } from "./project.ts";
 import { throwAll } from "./render.ts";
+import { matchesName } from "./select.ts";
 import type { ApplicationStatus } from "./status.ts";
 
 export interface ApplicationTargetOptions {
   /** Default `applications`. */
   readonly name?: string;
+  /**
+   * The projects that applications set here may be of (names may hold `*`). Default: what the project of the application
+   * that declares them hands out; any, and none, where that is of no project.
+   */
+  readonly projects?: readonly string[];
 }
 
 /** What a controller is asked for here. */
-export type ApplicationHost = Pick<Controller, "applications" | "check" | "set" | "remove" | "status" | "subscribe">;
+export type ApplicationHost = Pick<
+  Controller,
+  "applications" | "projects" | "check" | "set" | "remove" | "status" | "subscribe"
+>;
 
 /** An application that this target set. */
 interface Kept {
@@ -55,7 +66,7 @@ const ASK_AGAIN_MS = 500;
  */
 export function applicationTarget(
   controller: ApplicationHost | (() => ApplicationHost),
-  { name: target = "applications" }: ApplicationTargetOptions = {},
+  { name: target = "applications", projects }: ApplicationTargetOptions = {},
 ): Target {
   const host = (): ApplicationHost => (typeof controller === "function" ? controller() : controller);
   const kept = new Map<string, Kept>();
@@ -87,7 +98,8 @@ export function applicationTarget(
     const before = kept.get(name);
     try {
       kept.set(name, { parent, manifest });
-      await host().set({ ...specOf(manifest), name });
+      const declared = { manifest, origin: { file: name }, digest: "" };
+      await host().set(inProject({ ...specOf(manifest), name }, parent, declared));
       return true;
     } catch {
       // It is set when the run applies it, which says what is wrong.
@@ -102,6 +114,7 @@ export function applicationTarget(
     for (let above: string | undefined = parent.application; above !== undefined && !seen.has(above);) {
       if (above === name) {
         throw errorAt(
+          "INVALID",
           declared,
           "",
           `application ${name} is declared by ${parent.application}, which is itself or below it`,
@@ -110,6 +123,37 @@ export function applicationTarget(
       seen.add(above);
       above = kept.get(above)?.parent.application;
     }
+  }
+
+  /** The application in the project that it is given: its own, which the one that declares it must hand out, else that one's. */
+  function inProject(application: Application, parent: Owner, declared: Declared): Application {
+    const own = host();
+    const above = find(parent.application)?.project;
+    const allowed =
+      projects ?? (above === undefined ? undefined : (namedProject(own.projects, above)?.handsOut ?? [above]));
+    if (allowed === undefined) return application;
+    const { name, project = above } = application;
+    const may = (wanted: string | undefined): boolean =>
+      wanted !== undefined && allowed.some((pattern) => matchesName(pattern, wanted));
+    const refuse = (message: string): never => {
+      throw errorAt("FORBIDDEN", declared, project === application.project ? "/spec/project" : "", message);
+    };
+    if (!may(project)) {
+      refuse(
+        `${project === undefined ? "one without a project" : `project ${project}`} may not be declared here, but ${allowed.join(", ") || "none"}`,
+      );
+    }
+    const standing = find(name);
+    if (standing !== undefined && !may(standing.project)) {
+      refuse(
+        `it stands there in ${standing.project === undefined ? "no project" : `project ${standing.project}`}, and is not taken over`,
+      );
+    }
+    const placed = { ...application, ...(project !== undefined && { project }) };
+    const [problem] = own.check(placed);
+    if (problem !== undefined)
+      throw errorAt(problem.code, declared, problem.field && `/spec${problem.field}`, problem.message);
+    return placed;
   }
 
   async function removeNow(name: string, resources: "delete" | "orphan"): Promise<TrueUpError | undefined> {
@@ -132,8 +176,8 @@ export function applicationTarget(
       for (const declared of objects) {
         try {
           const application = await parseApplication(declared);
-          for (const { field, message } of host().check(application)) {
-            errors.push(errorAt(declared, field === "" ? "" : `/spec${field}`, message));
+          for (const { code, field, message } of host().check(application)) {
+            errors.push(errorAt(code, declared, field && `/spec${field}`, message));
           }
         } catch (error) {
           errors.push(toTrueUpError(error));
@@ -182,15 +226,17 @@ export function applicationTarget(
     },
 
     async plan({ key, declared }, _seen, { owner }) {
-      if (declared !== undefined) checkLineage(parseKey(key).name, owner, declared);
+      if (declared === undefined) return undefined;
+      checkLineage(parseKey(key).name, owner, declared);
+      inProject(await parseApplication(declared), owner, declared);
       return undefined;
     },
 
     async apply({ key, declared }, _planned, _seen, { owner }) {
       const { name } = parseKey(key);
       if (declared === undefined) throw new TrueUpError("INTERNAL", `application ${name} is applied and not declared`);
-      const application = await parseApplication(declared);
       checkLineage(name, owner, declared);
+      const application = inProject(await parseApplication(declared), owner, declared);
       const before = kept.get(name);
       const { status: _, ...manifest } = declared.manifest;
       kept.set(name, { parent: owner, manifest: manifest });
@@ -266,10 +312,10 @@ const TELLING: ReadonlySet<string> = new Set([
 
 const specOf = ({ spec }: Manifest): ApplicationSpec => (isObject(spec) ? spec : {}) as unknown as ApplicationSpec;
 
-function errorAt({ manifest, origin }: Declared, field: string, message: string): TrueUpError {
+function errorAt(code: ErrorCode, { manifest, origin }: Declared, field: string, message: string): TrueUpError {
   const line = lineOf(manifest, field) ?? origin.line;
   const at = { ...origin, ...(line !== undefined && { line }), ...(field !== "" && { field }) };
-  return new TrueUpError("INVALID", `${formatOrigin(at)}: application ${manifest.metadata.name}: ${message}`, {
+  return new TrueUpError(code, `${formatOrigin(at)}: application ${manifest.metadata.name}: ${message}`, {
     origin: at,
   });
 }

@@ -1,6 +1,7 @@
-import { TrueUpError, type Application, type Pointer } from "@trueup/spec";
+import { TrueUpError, type Application, type Pointer, type Project } from "@trueup/spec";
 import { PHASES } from "./hook-objects.ts";
 import { failurePolicyNames } from "./failure-policy.ts";
+import { namedProject, projectProblems } from "./project.ts";
 import { routesOf } from "./select.ts";
 import { checkWindows } from "./sync-windows.ts";
 
@@ -14,10 +15,13 @@ export interface Names {
   readonly hooks?: ReadonlySet<string>;
   /** What `onFailure` may be. Default: `hold` and `pin`. */
   readonly failurePolicies?: ReadonlySet<string>;
+  readonly projects?: Readonly<Record<string, Project>>;
 }
 
 /** What is wrong with a field of an application; `field` below its spec, `""` where it is about several. */
 export interface ApplicationProblem {
+  /** `FORBIDDEN`: its project does not allow it. */
+  readonly code: "INVALID" | "FORBIDDEN";
   readonly field: Pointer;
   readonly message: string;
 }
@@ -26,16 +30,26 @@ const NONE: ReadonlySet<string> = new Set();
 
 /** Throws `INVALID`, with all that is wrong, where the application names what is not there or says two things at once. */
 export function checkApplication(application: Application, names: Names): void {
-  const wrong = problemsOf(application, names);
-  if (wrong.length > 0) throw new TrueUpError("INVALID", `application ${application.name}: ${wrong.join("; ")}`);
+  const problems = applicationProblems(application, names);
+  if (problems.length === 0) return;
+  const code = problems.every(({ code }) => code === "FORBIDDEN") ? "FORBIDDEN" : "INVALID";
+  const wrong = problems.map(({ message }) => message).join("; ");
+  throw new TrueUpError(code, `application ${application.name}: ${wrong}`);
 }
 
 /** All that is wrong with an application by itself. */
 export function applicationProblems(application: Application, names: Names): readonly ApplicationProblem[] {
-  return problemsOf(application, names).map((message) => {
-    const field = message.slice(0, message.indexOf(":"));
-    return { field: field === "name" || field.includes(",") ? "" : `/${field}`, message };
-  });
+  const told =
+    (code: ApplicationProblem["code"]) =>
+    (message: string): ApplicationProblem => {
+      const field = message.slice(0, message.indexOf(":"));
+      return { code, field: field === "name" || field.includes(",") ? "" : `/${field}`, message };
+    };
+  const project = namedProject(names.projects, application.project);
+  return [
+    ...problemsOf(application, names).map(told("INVALID")),
+    ...(project === undefined ? [] : projectProblems(application, project)).map(told("FORBIDDEN")),
+  ];
 }
 
 /** Each with the field it is about before its first colon. */
@@ -48,6 +62,7 @@ function problemsOf(application: Application, names: Names): readonly string[] {
     wrong.push("name: 1 to 253 letters, digits, dots, dashes, underscores and slashes are wanted");
   }
   known("source", application.source, names.sources);
+  known("project", application.project, new Set(Object.keys(names.projects ?? {})));
   if (application.renderer !== "plain") known("renderer", application.renderer, names.renderers);
   if ((application.target === undefined) === (application.routes === undefined)) {
     wrong.push("target, routes: exactly one of the two is wanted");

@@ -11,6 +11,7 @@ import {
   type Key,
   type Mark,
   type Plan,
+  type Project,
   type Revision,
   type RowChange,
   type Stop,
@@ -93,6 +94,8 @@ export interface Controller<
   resume(application: string): Promise<void>;
   /** Runs at an older revision, and holds there until the source moves on or somebody resumes. Default: the last healthy one. */
   rollback(application: string, revision: Revision | undefined, said: Said): Promise<RunResult>;
+  /** As it was created with. */
+  readonly projects: Readonly<Record<string, Project>>;
   /** What `set` would refuse of an application by itself; empty where nothing. Changes nothing. */
   check(application: Application): readonly ApplicationProblem[];
   /** Adds an application or changes one. */
@@ -134,6 +137,7 @@ export function createController<
     policies: new Set(Object.keys(options.policies ?? {})),
     hooks: new Set(Object.keys(options.hooks ?? {})),
     failurePolicies: failurePolicyNames(options.failurePolicies),
+    projects: options.projects ?? {},
   };
   const runtimes = new Map<string, Runtime>();
   const owners = new Map<Key, Runtime>();
@@ -487,6 +491,7 @@ export function createController<
       });
       return await runNow(runtime, `rollback by ${actor}: ${reason}`, stopping.signal, { byPerson: true });
     },
+    projects: options.projects ?? {},
     check: (application) => applicationProblems(application, names),
     async set(application) {
       const runtime = put(application);

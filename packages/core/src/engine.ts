@@ -7,6 +7,7 @@ import {
   type Json,
   type Key,
   type Live,
+  type Project,
   type PolicyUse,
   type Queue,
   type Renderer,
@@ -23,6 +24,7 @@ import { guardTarget, type GuardedTarget } from "./guard.ts";
 import { createKeyed } from "./keyed.ts";
 import { callContext } from "./plan.ts";
 import type { Policy } from "./policies/policy.ts";
+import { checkProjects, namedProject } from "./project.ts";
 import { createRenderCache } from "./render-cache.ts";
 import type { Engine } from "./runtime.ts";
 import { checkRetention, type Retention } from "./retention.ts";
@@ -58,6 +60,8 @@ export interface EngineOptions<
   readonly limits?: FleetLimits;
   /** What is forgotten of history, by stores that can (`Store.prune`). Default: nothing. */
   readonly retention?: Retention;
+  /** What applications may use: they name one (`ApplicationSpec.project`). */
+  readonly projects?: Readonly<Record<string, Project>>;
   /** JSON Schemas of kinds: see `schemas` of @trueup/manifest. */
   readonly schemas?: ReturnType<typeof schemas>;
   readonly logger?: Logger;
@@ -93,6 +97,7 @@ export interface Parts {
 
 export function createParts(options: EngineOptions): Parts {
   const { key, targets, callTimeoutMs = 60_000, now = Date.now } = options;
+  checkProjects(options.projects ?? {});
   if (key !== undefined && key.length < 16) throw new TrueUpError("INVALID", "key: at least 16 characters are wanted");
   for (const { policy } of options.policiesForAll ?? []) {
     if (!Object.hasOwn(options.policies ?? {}, policy))
@@ -144,6 +149,7 @@ export async function createEngine(
     targets,
     guarded,
     store: options.key === undefined ? store : sealingStore(store, options.key),
+    projectOf: ({ project }) => namedProject(options.projects, project),
     installation: textOf(installation, INSTALLATION),
     holder: `${process.pid}-${randomUUID()}`,
     keyed,

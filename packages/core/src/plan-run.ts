@@ -4,6 +4,7 @@ import type { Planning } from "./plan.ts";
 import type { Moves } from "./moves.ts";
 import { planWithMoves } from "./plan-moves.ts";
 import { asFindings, evaluatePolicies } from "./policies/evaluate.ts";
+import { checkOwned, routedNames } from "./project.ts";
 import type { RenderedApplication } from "./render.ts";
 import type { Resolved } from "./resolve.ts";
 import type { Engine, Runtime } from "./runtime.ts";
@@ -47,6 +48,8 @@ export async function planRun(
   const { application, record, removing } = runtime;
   const rollout = rolloutOf(record?.state ?? {}, removing ? REMOVAL : (rendered?.digest ?? ""));
   const due = dueHooks({ application, rendered, rollout, removing });
+  const project = engine.projectOf(application);
+  if (project !== undefined) checkOwned(project, record?.inventory.keys() ?? [], routedNames(engine.targets));
   const identities = await identitiesOf(engine, runtime, signal);
   const taken = runtime.dirty;
   runtime.dirty = new Set();

@@ -40,8 +40,10 @@ export async function renderRun(
 
 /** A render as the controller does it. */
 export function renderOptions(engine: Engine, application: Application, tree: Tree): RenderOptions {
+  const project = engine.projectOf(application);
   return {
     application,
+    ...(project && { project }),
     tree,
     renderers: engine.renderers,
     targets: engine.targets,

@@ -1,6 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import {
   digestOf,
+  formatKey,
   formatOrigin,
   formatRef,
   isTrueUpError,
@@ -24,7 +25,8 @@ import { call } from "./call.ts";
 import { routedHook, splitHooks, type FoundHook, type RoutedHook } from "./hook-objects.ts";
 import { createRecorder, normalize } from "./inputs.ts";
 import { contentDigest } from "./keyed.ts";
-import { routesOf, selects } from "./select.ts";
+import { keyProblem, objectError, routedNames, type NamedProject } from "./project.ts";
+import { matchesName, routesOf, selects } from "./select.ts";
 
 /** What a render needs from around it. All of it is optional for those who render without a controller. */
 export interface RenderSurroundings {
@@ -39,6 +41,8 @@ export interface RenderSurroundings {
 
 export interface RenderOptions {
   readonly application: Application;
+  /** What the application may use; default: anything. */
+  readonly project?: NamedProject;
   /** The whole tree of the source. */
   readonly tree: Tree;
   /** In the order of detection. The one named `plain` takes what none detects. */
@@ -136,7 +140,7 @@ async function chooseRenderer(
 }
 
 function contextFor(options: RenderOptions, path: string, note: (input: Input) => void) {
-  const { application, surroundings = {}, tree } = options;
+  const { application, project, surroundings = {}, tree } = options;
   const missing = (what: string): TrueUpError =>
     new TrueUpError("UNSUPPORTED", `application ${application.name}: ${what} is not there for this render`);
   let drawn = 0;
@@ -144,6 +148,9 @@ function contextFor(options: RenderOptions, path: string, note: (input: Input) =
     application: application.name,
     async source(name: string): Promise<Tree> {
       if (surroundings.source === undefined) throw missing(`source ${name}`);
+      if (project?.sources.some((pattern) => matchesName(pattern, name)) === false) {
+        throw new TrueUpError("FORBIDDEN", `source ${name} is not allowed in project ${project.name}`);
+      }
       const other = await surroundings.source(name);
       note({ type: "source", source: name, path: "", digest: other.digest });
       return other;
@@ -162,6 +169,8 @@ function contextFor(options: RenderOptions, path: string, note: (input: Input) =
         });
       }
       if (surroundings.lookup === undefined) throw missing("a lookup");
+      const problem = project && keyProblem(project, key, routedNames(options.targets));
+      if (problem !== undefined) throw new TrueUpError("FORBIDDEN", `${formatKey(key)}: ${problem}`, { key });
       const found = await surroundings.lookup(key);
       note({ type: "lookup", key, digest: lookupDigest(found) });
       return found;
@@ -198,7 +207,7 @@ async function route(
   declared: readonly Declared[],
   hooks: readonly FoundHook[],
 ): Promise<Pick<RenderedApplication, "objects" | "hooks">> {
-  const { application, targets, signal, timeoutMs = 120_000 } = options;
+  const { application, project, targets, signal, timeoutMs = 120_000 } = options;
   const errors: TrueUpError[] = [];
   const byTarget = new Map<string, Declared[]>();
   const hookOf = new Map<Declared, FoundHook>();
@@ -215,12 +224,18 @@ async function route(
         new TrueUpError("INVALID", `${formatOrigin(object.origin)}: ${what}: ${why}`, { origin: object.origin }),
       );
     } else {
+      // Its namespace may be the target's to say; then it is checked once that has.
+      const namespace = placed.manifest.metadata.namespace !== undefined || targets[target].identify === undefined;
+      const forbidden = project && objectError(project, target, placed, { namespace });
+      if (forbidden !== undefined) errors.push(forbidden);
       const list = byTarget.get(target);
       if (list === undefined) byTarget.set(target, [placed]);
       else list.push(placed);
       if (hook !== undefined) hookOf.set(placed, hook);
     }
   }
+  // Nothing that is forbidden is shown to a target.
+  if (errors.some(({ code }) => code === "FORBIDDEN")) throwAll(errors);
   const objects = new Map<Key, Declared>();
   const routedHooks = new Map<Key, RoutedHook>();
   for (const [routed, list] of byTarget) {
@@ -235,6 +250,8 @@ async function route(
       const ref = refs?.[index];
       const placed = ref === undefined ? object : inNamespace(object, ref.namespace === "" ? undefined : ref.namespace);
       const key = keyOf(ref === undefined ? refOf(placed.manifest, target) : { ...ref, target });
+      const forbidden = project && objectError(project, routed, placed);
+      if (forbidden !== undefined) errors.push(forbidden);
       const twin = objects.get(key) ?? routedHooks.get(key)?.declared;
       if (twin !== undefined) {
         const message = `${formatOrigin(object.origin)}: ${formatRef(refOf(placed.manifest, target))} is declared already at ${formatOrigin(twin.origin)}`;
@@ -283,5 +300,6 @@ export function throwAll(errors: readonly TrueUpError[]): void {
   if (first === undefined) return;
   if (errors.length === 1) throw first;
   const list = errors.map((error) => `- ${error.message}`).join("\n");
-  throw new TrueUpError("INVALID", `${errors.length} errors\n${list}`, { errors });
+  const code = errors.every(({ code }) => code === "FORBIDDEN") ? "FORBIDDEN" : "INVALID";
+  throw new TrueUpError(code, `${errors.length} errors\n${list}`, { errors });
 }

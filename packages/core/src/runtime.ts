@@ -27,6 +27,7 @@ import { createHealthWaiter, type HealthWaiter } from "./health.ts";
 import type { Keyed } from "./keyed.ts";
 import { createMutex, type Mutex } from "./mutex.ts";
 import type { Policy } from "./policies/policy.ts";
+import type { NamedProject } from "./project.ts";
 import type { RenderedApplication } from "./render.ts";
 import type { SourceHead } from "./sources.ts";
 
@@ -39,6 +40,7 @@ export interface Engine {
   /** By the names keys hold. */
   readonly guarded: ReadonlyMap<string, GuardedTarget>;
   readonly store: Store;
+  readonly projectOf: (application: Application) => NamedProject | undefined;
   readonly installation: string;
   readonly holder: string;
   readonly keyed: Keyed;

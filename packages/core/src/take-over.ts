@@ -1,4 +1,5 @@
 import { TrueUpError, type Lease, type RowChange } from "@trueup/spec";
+import { checkOwned, routedNames } from "./project.ts";
 import type { Engine, Runtime } from "./runtime.ts";
 
 /**
@@ -10,6 +11,9 @@ export async function takeOver(engine: Engine, { application }: Runtime, lease: 
     if (former === application.name || engine.applications.has(former)) continue;
     const { state, inventory } = await engine.store.read(former);
     if (inventory.size === 0) continue;
+    // A former name is a claim to what another had: it takes nothing that its project does not allow.
+    const project = engine.projectOf(application);
+    if (project !== undefined) checkOwned(project, inventory.keys(), routedNames(engine.targets));
     const theirs = await engine.store.claim(former, engine.holder, engine.leaseMs);
     if (theirs === undefined) {
       throw new TrueUpError(

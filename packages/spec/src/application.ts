@@ -72,6 +72,8 @@ export interface ApplicationSpec<
 > {
   /** Name of a source of the controller. */
   readonly source: S;
+  /** Limits what it may use: a project of the controller (`ControllerOptions.projects`). Default: no limit. */
+  readonly project?: string;
   /** Below the source's root. Default: the root. */
   readonly path?: string;
   /** Name of a renderer of the controller. Default: the first that detects the directory, else the plain one. */

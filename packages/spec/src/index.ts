@@ -33,6 +33,7 @@ export { formatOrigin } from "./manifest.ts";
 export type * from "./manifest.ts";
 export type * from "./plan.ts";
 export { checkPrune } from "./prune-history.ts";
+export type * from "./project.ts";
 export type * from "./queue.ts";
 export type * from "./renderer.ts";
 export type * from "./source.ts";

@@ -36,6 +36,7 @@ export const applicationSpecSchema: JsonObject = {
   ...map(
     {
       source: text,
+      project: text,
       path: { type: "string" },
       renderer: text,
       parameters: { type: "object" },

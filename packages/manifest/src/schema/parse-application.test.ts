@@ -24,6 +24,7 @@ async function problems(spec: string): Promise<string[]> {
 const FULL: Required<Application> = {
   name: "team/web_1.x-y",
   source: "git",
+  project: "team",
   path: "apps/web",
   renderer: "plain",
   parameters: { any: [1, "x", null, { nested: true }] },
