@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { TrueUpError } from "@trueup/spec";
 import { oidOf, type GitObject, type LargeObject, type ObjectType } from "./object.ts";
 import { fileBytes, memoryBytes, Pack } from "./pack.ts";
+import { useMarker } from "./evict-cache.ts";
 import { PackIndex } from "./pack-index.ts";
 import type { IngestedPack } from "./pack-ingest.ts";
 
@@ -13,6 +14,8 @@ export interface Objects {
   /** Undefined where it is absent. Throws `INCOMPLETE` where it is damaged. */
   read(oid: string): GitObject | LargeObject | undefined;
   has(oid: string): boolean;
+  /** What other processes removed from disk since, and somebody here may still read. */
+  readRetired?(oid: string): GitObject | LargeObject | undefined;
   /** Goes up when objects that were there may be so no more. */
   readonly removals: number;
   close(): void;
@@ -25,6 +28,10 @@ export interface ObjectStore extends Objects {
   packs(): readonly string[];
   /** Drops packs. Where another process reads them, it goes on doing so. */
   remove(names: readonly string[]): void;
+  /** Whatever is here stays readable, also if other processes remove it, until the answer is called. */
+  hold(): () => void;
+  /** Says that the repository is in use, to whoever makes room. */
+  touch(): void;
 }
 
 /** Packs in memory, for one source. */
@@ -40,6 +47,8 @@ export function memoryStore(objectBytes: number): ObjectStore {
       packs.add(new Pack(`pack-${checksum}`, memoryBytes(pack), new PackIndex(index))),
     packs: () => packs.packs.map(({ name }) => name),
     remove: (names) => names.forEach((name) => packs.removeNamed(name)),
+    hold: () => () => {},
+    touch: () => {},
     close: () => packs.close(),
   };
 }
@@ -48,8 +57,10 @@ export function memoryStore(objectBytes: number): ObjectStore {
 export function diskStore(directory: string, objectBytes: number): ObjectStore {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const packs = new PackDirectory(directory, objectBytes, { discardDamaged: true });
+  const touch = useMarker(directory);
   return {
     read: (oid) => packs.read(oid),
+    readRetired: (oid) => packs.readRetired(oid),
     has: (oid) => packs.has(oid),
     get removals() {
       return packs.removals;
@@ -57,6 +68,8 @@ export function diskStore(directory: string, objectBytes: number): ObjectStore {
     add({ pack, index, checksum }) {
       // What is open under that name may be damaged, and is why it was fetched again.
       packs.forget(`pack-${checksum}`);
+      // Somebody who made room may have removed it.
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
       // The index last: a pack counts once it has one.
       writeWhole(directory, `pack-${checksum}.pack`, pack);
       writeWhole(directory, `pack-${checksum}.idx`, index);
@@ -64,6 +77,8 @@ export function diskStore(directory: string, objectBytes: number): ObjectStore {
     },
     packs: () => packs.names(),
     remove: (names) => names.forEach((name) => packs.discard(name)),
+    hold: () => packs.hold(),
+    touch,
     close: () => packs.close(),
   };
 }
@@ -97,6 +112,13 @@ export function repositoryObjects(objectsDirectory: string, objectBytes: number)
       // Between the two looks it may have been packed.
       for (const pack of packs) {
         const object = pack.refresh() ? pack.read(oid) : undefined;
+        if (object !== undefined) return object;
+      }
+      return undefined;
+    },
+    readRetired(oid) {
+      for (const pack of packs) {
+        const object = pack.readRetired(oid);
         if (object !== undefined) return object;
       }
       return undefined;
@@ -171,9 +193,14 @@ class PackSet {
   }
 
   remove(pack: Pack): void {
+    this.detach(pack);
+    pack.close();
+  }
+
+  /** Takes it out, and leaves it open. */
+  detach(pack: Pack): void {
     this.#packs = this.#packs.filter((other) => other !== pack);
     this.removals += 1;
-    pack.close();
   }
 
   removeNamed(name: string): void {
@@ -220,19 +247,41 @@ class DamagedPack extends TrueUpError {
   }
 }
 
-const VANISHED_MS = 600_000;
+/** A pack whose files another process removed: it is open still. */
+interface Retired {
+  readonly pack: Pack;
+  readonly since: number;
+  /** Who held the store when it went, and does so still. */
+  readonly holds: Set<symbol>;
+}
+
+/** How long a retired pack that nobody holds is kept: a call may be under way. */
+const RETIRED_MS = 600_000;
+
+/** Nothing where there is no such directory. */
+function listNames(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
 
 /** The packs of a directory. It is looked at again when something is missed and the directory has changed. */
 class PackDirectory {
   readonly #directory: string;
   readonly #packs: PackSet;
+  readonly #limit: number;
   readonly #discardDamaged: boolean;
-  readonly #vanished = new Map<string, number>();
+  readonly #holds = new Set<symbol>();
+  #retired: Retired[] = [];
   #stamp = -1;
 
   constructor(directory: string, limit: number, options: { discardDamaged: boolean }) {
     this.#directory = directory;
     this.#packs = new PackSet(limit);
+    this.#limit = limit;
     this.#discardDamaged = options.discardDamaged;
   }
 
@@ -259,7 +308,25 @@ class PackDirectory {
 
   names(): string[] {
     this.refresh();
-    return this.#packs.packs.map(({ name }) => name).filter((name) => !this.#vanished.has(name));
+    return this.#packs.packs.map(({ name }) => name);
+  }
+
+  readRetired(oid: string): GitObject | LargeObject | undefined {
+    for (const { pack } of this.#retired) {
+      const object = pack.read(oid, this.#limit);
+      if (object !== undefined && "data" in object && oidOf(object.type, object.data) === oid) return object;
+    }
+    return undefined;
+  }
+
+  hold(): () => void {
+    const mine = Symbol("hold");
+    this.#holds.add(mine);
+    return () => {
+      this.#holds.delete(mine);
+      for (const { holds } of this.#retired) holds.delete(mine);
+      this.#letGo();
+    };
   }
 
   /** Closes a pack, to be opened again. */
@@ -281,12 +348,11 @@ class PackDirectory {
     // A directory that changed within the clock's grain may change again without showing.
     if (stamp === this.#stamp && Date.now() - stamp > 20) return false;
     this.#stamp = stamp;
-    if (stamp === -1) return false;
-    const names = readdirSync(this.#directory)
+    const names = listNames(this.#directory)
       .filter((name) => /^pack-[0-9a-f]{40}\.idx$/.test(name))
       .map((name) => name.slice(0, -4));
     let changed = false;
-    this.#dropVanished(names);
+    this.#retire(new Set(names));
     const known = new Set(this.#packs.packs.map(({ name }) => name));
     for (const name of names) {
       if (known.has(name)) continue;
@@ -298,19 +364,19 @@ class PackDirectory {
     return changed;
   }
 
-  /** What another process removed can still be read here, and may be in use: it is let go after a while. */
-  #dropVanished(names: readonly string[]): void {
-    for (const { name } of this.#packs.packs) {
-      if (names.includes(name)) {
-        this.#vanished.delete(name);
-        continue;
-      }
-      const since = this.#vanished.get(name) ?? Date.now();
-      this.#vanished.set(name, since);
-      if (Date.now() - since < VANISHED_MS) continue;
-      this.#vanished.delete(name);
-      this.#packs.removeNamed(name);
+  /** What another process removed can still be read here by who held it. Nothing new is built on it. */
+  #retire(names: ReadonlySet<string>): void {
+    for (const pack of this.#packs.packs.filter(({ name }) => !names.has(name))) {
+      this.#packs.detach(pack);
+      this.#retired.push({ pack, since: Date.now(), holds: new Set(this.#holds) });
     }
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    const kept = ({ holds, since }: Retired): boolean => holds.size > 0 || Date.now() - since < RETIRED_MS;
+    for (const retired of this.#retired) if (!kept(retired)) retired.pack.close();
+    this.#retired = this.#retired.filter(kept);
   }
 
   #open(name: string): Pack | undefined {
@@ -328,6 +394,8 @@ class PackDirectory {
 
   close(): void {
     this.#packs.close();
+    for (const { pack } of this.#retired) pack.close();
+    this.#retired = [];
     this.#stamp = -1;
   }
 }

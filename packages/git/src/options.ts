@@ -36,6 +36,10 @@ export interface GitLimits {
   readonly entries: number;
   /** Directories inside each other. Default 100. */
   readonly depth: number;
+  /** Bytes of all repositories in `cacheDir`; those used longest ago go first, and what is in use stays. Default 10 GiB. */
+  readonly cacheBytes: number;
+  /** A repository in `cacheDir` that no process used for so long goes. Default 2,592,000,000: 30 days. */
+  readonly cacheUnusedMs: number;
   /** Commits of history that are asked for to tell a fast-forward from a force-push. Default 1,000. */
   readonly history: number;
 }
@@ -52,6 +56,8 @@ export const DEFAULT_LIMITS: GitLimits = {
   objectBytes: 64 * MiB,
   entries: 500_000,
   depth: 100,
+  cacheBytes: 10 * 1024 * MiB,
+  cacheUnusedMs: 30 * 86_400_000,
   history: 1000,
 };
 

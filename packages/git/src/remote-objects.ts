@@ -1,6 +1,7 @@
 import { isTrueUpError, TrueUpError } from "@trueup/spec";
 import { throwIfAborted } from "./abort.ts";
 import { defaultCacheDirectory, repositoryDirectory } from "./cache-directory.ts";
+import { evictCache } from "./evict-cache.ts";
 import { diskStore, memoryStore, type ObjectStore } from "./object-store.ts";
 import type { GitLimits } from "./options.ts";
 import { ingestPack } from "./pack-ingest.ts";
@@ -32,6 +33,7 @@ export function remoteObjects(remote: Remote, options: RemoteObjectsOptions): Re
     complete: true,
     ...(options.ignore !== undefined && { ignore: options.ignore }),
   });
+  const makeRoom = evictor(options);
   // Fetches under way, by commit: asked for twice, fetched once.
   const fetching = new Map<string, Promise<void>>();
   let last: string | undefined;
@@ -39,6 +41,8 @@ export function remoteObjects(remote: Remote, options: RemoteObjectsOptions): Re
   async function fetch(id: string, have: readonly string[], signal?: AbortSignal): Promise<void> {
     const { pack } = await remote.fetch({ want: [id], have, depth: 1 }, signal);
     store.add(await ingestPack(pack, { limits, base: (oid) => store.read(oid), ...(signal && { signal }) }));
+    store.touch();
+    makeRoom();
   }
 
   /** The commit and all it holds: as what differs from a commit that is here, or where that does not work out, as a whole. */
@@ -88,6 +92,7 @@ export function remoteObjects(remote: Remote, options: RemoteObjectsOptions): Re
   return {
     store,
     async open(id, previous, signal) {
+      store.touch();
       let base = previous;
       try {
         const here = await openHere(id, signal);
@@ -109,6 +114,18 @@ export function remoteObjects(remote: Remote, options: RemoteObjectsOptions): Re
 
 function isIncomplete(error: unknown): boolean {
   return isTrueUpError(error) && error.code === "INCOMPLETE";
+}
+
+const EVICT_EVERY_MS = 10 * 60_000;
+const evictedAt = new Map<string, number>();
+
+/** Makes room in the cache directory, every ten minutes at most whoever asks. */
+function evictor({ cacheDir = defaultCacheDirectory(), limits }: RemoteObjectsOptions): () => void {
+  return () => {
+    if (cacheDir === false || Date.now() - (evictedAt.get(cacheDir) ?? -Infinity) < EVICT_EVERY_MS) return;
+    evictedAt.set(cacheDir, Date.now());
+    evictCache(cacheDir, limits);
+  };
 }
 
 function openStore({ url, cacheDir, limits }: RemoteObjectsOptions): ObjectStore {

@@ -35,10 +35,12 @@ export async function remoteSource(options: RemoteSourceOptions): Promise<Source
   /** Keeps the commit's objects until the answer is called. */
   function use(id: string): () => void {
     inUse.set(id, (inUse.get(id) ?? 0) + 1);
+    const letGo = objects.store.hold();
     let released = false;
     return () => {
       if (released) return;
       released = true;
+      letGo();
       const count = inUse.get(id) ?? 0;
       if (count > 1) inUse.set(id, count - 1);
       else inUse.delete(id);
@@ -49,6 +51,7 @@ export async function remoteSource(options: RemoteSourceOptions): Promise<Source
     name,
     async resolve({ signal } = {}) {
       throwIfAborted(signal);
+      objects.store.touch();
       if ("commit" in wanted) return { id: wanted.commit };
       const look = async () => chooseRef(wanted, await remote.list(prefixesOf(wanted), signal));
       const found = await look();

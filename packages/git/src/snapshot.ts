@@ -40,7 +40,7 @@ export function snapshotOpener(
       const found = readCommit(objects, id);
       if (found === undefined) return undefined;
       const { tree, ...commit } = found;
-      await checkTree(tree, reader, {
+      await checkTree(tree, reader.present(), {
         limits: options.limits,
         complete: options.complete,
         checked,
@@ -70,7 +70,7 @@ export function readCommit(objects: Objects, id: string): ParsedCommit | undefin
 
 /** The bytes of a commit or tag that is at hand. Throws `INCOMPLETE`. */
 export function rawObject(objects: Objects, id: string): Buffer {
-  const object = objects.read(id);
+  const object = objects.read(id) ?? objects.readRetired?.(id);
   if (object === undefined || !("data" in object)) throw new TrueUpError("INCOMPLETE", `object ${id} is not at hand`);
   return object.data;
 }

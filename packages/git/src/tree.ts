@@ -1,5 +1,5 @@
 import { TrueUpError, type Entry, type Tree } from "@trueup/spec";
-import { compareNames, MODE, parseTree, type TreeEntry } from "./object.ts";
+import { compareNames, MODE, parseTree, type GitObject, type LargeObject, type TreeEntry } from "./object.ts";
 import type { Objects } from "./object-store.ts";
 
 const MAX_LINKS = 40;
@@ -41,11 +41,29 @@ export class ObjectTreeReader implements TreeReader {
     const cached = this.#trees.get(oid);
     if (cached !== undefined) return cached;
     const object = this.#objects.read(oid);
+    if (object !== undefined) return this.#remember(oid, this.#parse(oid, object));
+    // Not remembered: what is opened from now on may not be built on it.
+    return this.#parse(oid, this.#objects.readRetired?.(oid));
+  }
+
+  /** The same without what was removed from disk by others: for what is to be opened. */
+  present(): TreeReader {
+    return {
+      tree: (oid) => this.#trees.get(oid) ?? this.#remember(oid, this.#parse(oid, this.#objects.read(oid))),
+      blob: (oid, path) => this.blob(oid, path),
+      has: (oid) => this.has(oid),
+    };
+  }
+
+  #parse(oid: string, object: GitObject | LargeObject | undefined): readonly TreeEntry[] {
     if (object === undefined) throw new TrueUpError("INCOMPLETE", `the repository lacks tree ${oid}`);
     if (object.type !== "tree") throw new TrueUpError("INVALID", `object ${oid} is a ${object.type}, not a tree`);
     if (!("data" in object))
       throw new TrueUpError("LIMIT", `tree ${oid} has ${object.size} bytes, over limits.objectBytes`);
-    const entries = parseTree(oid, object.data).toSorted((a, b) => compareNames(a.name, b.name));
+    return parseTree(oid, object.data).toSorted((a, b) => compareNames(a.name, b.name));
+  }
+
+  #remember(oid: string, entries: readonly TreeEntry[]): readonly TreeEntry[] {
     if (this.#cached > CACHED_ENTRIES) {
       this.#trees.clear();
       this.#cached = 0;
@@ -56,7 +74,7 @@ export class ObjectTreeReader implements TreeReader {
   }
 
   blob(oid: string, path: string): Buffer {
-    const object = this.#objects.read(oid);
+    const object = this.#objects.read(oid) ?? this.#objects.readRetired?.(oid);
     if (object === undefined) throw new TrueUpError("INCOMPLETE", `${path}: the repository lacks object ${oid}`);
     if (!("data" in object)) {
       throw new TrueUpError(
