@@ -65,7 +65,12 @@ export function kubernetes(options: KubernetesOptions = {}): KubernetesTarget {
     order,
     health: (live) => healthOf(live, options.health),
     explain: async (tracked, context) => await explain(await system(), tracked, context),
-    watch: async (scope, listener) => await (await system()).cache.start(scope, listener),
+    async watch(scope, listener) {
+      const at = await system();
+      // Every run will want to know: asked while the controller starts.
+      for (const asked of [at.discovery.served(), identityOf(at)]) asked.catch(() => {});
+      return await at.cache.start(scope, listener);
+    },
     owned: async (owner, context) => await owned(await system(), owner, context),
     ownerOf: ({ manifest }, key) => ownerOfManifest(manifest, key),
     identity: async () => await identityOf(await system()),
