@@ -1,19 +1,19 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createController, type Controller, type ControllerEvent } from "@trueup/core";
-import { filesystem } from "@trueup/filesystem";
 import { git } from "@trueup/git";
 import { sqliteStore } from "@trueup/sqlite";
 import { repository, type TestRepository } from "@trueup/testkit";
-import { FIRST_FILES } from "./files.ts";
+import { firstFiles } from "./files.ts";
+import type { LiveSystem } from "./live.ts";
+import { liveDirectory } from "./live-directory.ts";
 
 type Finished = Extract<ControllerEvent, { type: "run-finished" }>;
 
 export interface Demo {
   readonly repository: TestRepository;
-  /** The live system: a directory. */
-  readonly live: string;
+  readonly live: LiveSystem;
   readonly controller: Controller;
   /** Every event so far. */
   readonly events: readonly ControllerEvent[];
@@ -22,20 +22,29 @@ export interface Demo {
   close(): Promise<void>;
 }
 
+export interface DemoOptions {
+  /** A Kubernetes cluster instead of a directory. `kubeconfig`: an existing one. */
+  readonly kubernetes?: boolean;
+  readonly kubeconfig?: string | undefined;
+}
+
+/** Loaded for those who want it. */
+const cluster = async (kubeconfig: string | undefined): Promise<LiveSystem> =>
+  await (await import("./live-cluster.ts")).liveCluster(kubeconfig);
+
 /** A repository with a first commit, and a controller that follows it: the embedded defaults, in a temporary directory. */
-export async function createDemo(): Promise<Demo> {
+export async function createDemo({ kubernetes, kubeconfig }: DemoOptions = {}): Promise<Demo> {
   const directory = await mkdtemp(join(tmpdir(), "trueup-demo-"));
+  const live = await (kubernetes ? cluster(kubeconfig) : liveDirectory(join(directory, "live")));
   const repo = await repository(join(directory, "repository"));
-  await repo.commit("Run the shop", FIRST_FILES, { author: { name: "Ada", email: "ada@example.org" } });
-  const live = join(directory, "live");
-  await mkdir(live);
+  const author = { name: "Ada", email: "ada@example.org" };
+  await repo.commit("Run the shop", firstFiles(live.namespace), { author });
 
   const store = sqliteStore({ path: join(directory, "store.sqlite") });
-  const target = filesystem({ root: live });
   const source = git({ url: repo.path, ref: "refs/heads/main" });
   const controller = createController({
     sources: { repository: source },
-    targets: { live: target },
+    targets: { live: live.target },
     store,
     pollMs: 200,
     applications: [{ name: "shop", source: "repository", path: "deploy", target: "live" }],
@@ -60,8 +69,8 @@ export async function createDemo(): Promise<Demo> {
         };
         const timer = setTimeout(() => {
           end();
-          reject(new Error(`no run of ${commit ?? "anything"} within 15 s`));
-        }, 15_000);
+          reject(new Error(`no run of ${commit ?? "anything"} within ${live.patienceMs / 1_000} s`));
+        }, live.patienceMs);
         const undo = controller.subscribe((event) => {
           if (!isFinish(event, commit)) return;
           end();
@@ -77,7 +86,7 @@ export async function createDemo(): Promise<Demo> {
     async close() {
       await controller.stop();
       await source.close?.();
-      await target.close?.();
+      await live.close();
       await store.close?.();
       await rm(directory, { recursive: true, force: true });
     },

@@ -51,7 +51,7 @@ export const say = {
     print("It goes on running. Try, in another terminal:\n");
     print(
       indent(
-        `cd ${path}\n\nedit deploy/web.yaml, then: git commit -am "Change it"\nor edit the live system:   ${live}/shop/Deployment.apps/web.yaml\n`,
+        `cd ${path}\n\nedit deploy/web.yaml, then: git commit -am "Change it"\nor edit the live system:   ${live.edit}\n`,
       ),
     );
     print("Ctrl-C ends it and removes both.\n");

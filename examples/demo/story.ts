@@ -1,9 +1,6 @@
-import { existsSync } from "node:fs";
-import { readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { formatKey } from "@trueup/spec";
 import type { Demo } from "./demo.ts";
-import { BROKEN, SCALED, WITHOUT_SETTINGS } from "./files.ts";
+import { broken, scaled as scaledFiles, WITHOUT_SETTINGS } from "./files.ts";
 import { say } from "./say.ts";
 
 const ADA = { author: { name: "Ada", email: "ada@example.org" } };
@@ -18,9 +15,7 @@ export async function story(demo: Demo): Promise<boolean> {
     passed &&= ok;
     say.check(ok, what);
   };
-  const web = join(live, "shop/Deployment.apps/web.yaml");
-  const settings = join(live, "shop/ConfigMap/settings.yaml");
-  const robots = join(live, "public/robots.txt");
+  const web = `Deployment.apps ${live.namespace}/web`;
   const touched = (from: number): string[] =>
     events
       .slice(from)
@@ -31,51 +26,48 @@ export async function story(demo: Demo): Promise<boolean> {
   const undo = controller.subscribe((event) => {
     if (event.type === "run-planned" && event.plan.changes.length > 0) say.plan(event.plan);
   });
-  say.title(live, repository.path);
+  say.title(live.place, repository.path);
 
   say.step(1, "First sync", "a commit becomes a running system");
-  const notes = join(live, "notes.txt");
-  await writeFile(notes, "mine, not yours\n");
+  await live.addForeign();
   const first = demo.finished(await repository.head());
   await controller.start();
   check("three objects were made, and are healthy", (await first).outcome === "succeeded" && touched(0).length === 3);
-  check("the live system holds them", (await readFile(web, "utf8")).includes("replicas: 2") && existsSync(robots));
+  check("the live system holds them", (await live.replicas()) === 2 && (await live.settingsVersion()) !== undefined);
 
   say.step(2, "A commit changes one object", "Bob: Scale the shop for the weekend");
   let from = events.length;
-  const before = await stat(settings);
-  const scaled = await demo.finished(await repository.commit("Scale the shop for the weekend", SCALED, BOB));
-  check(
-    "only that object was touched",
-    scaled.outcome === "succeeded" && touched(from).join() === "Deployment.apps shop/web",
+  const before = await live.settingsVersion();
+  const scaled = await demo.finished(
+    await repository.commit("Scale the shop for the weekend", scaledFiles(live.namespace), BOB),
   );
-  check("its neighbours were not even opened for writing", (await stat(settings)).mtimeMs === before.mtimeMs);
+  check("only that object was touched", scaled.outcome === "succeeded" && touched(from).join() === web);
+  check("its neighbours were not written", (await live.settingsVersion()) === before);
 
   say.step(3, "Somebody edits the live system", "replicas: 5 becomes 1, past Git");
   from = events.length;
   const healing = demo.finished();
   const editedAt = performance.now();
-  await writeFile(web, (await readFile(web, "utf8")).replace("replicas: 5", "replicas: 1"));
+  await live.scale(1);
   const healed = await healing;
   const ms = Math.round(performance.now() - editedAt);
-  check(
-    `healed after ${ms} ms`,
-    healed.outcome === "succeeded" && (await readFile(web, "utf8")).includes("replicas: 5"),
-  );
-  check("and nothing else was written", touched(from).join() === "Deployment.apps shop/web");
+  check(`healed after ${ms} ms`, healed.outcome === "succeeded" && (await live.replicas()) === 5);
+  check("and nothing else was written", touched(from).join() === web);
 
   say.step(4, "An object leaves Git", "Ada: The settings moved into the image");
   from = events.length;
   const pruned = await demo.finished(
     await repository.commit("The settings moved into the image", WITHOUT_SETTINGS, ADA),
   );
-  check("it was pruned", pruned.outcome === "succeeded" && !existsSync(settings) && touched(from).length === 1);
-  check("a file that was never ours is still there", (await readFile(notes, "utf8")) === "mine, not yours\n");
+  check(
+    "it was pruned",
+    pruned.outcome === "succeeded" && (await live.settingsVersion()) === undefined && touched(from).length === 1,
+  );
+  check("what was never ours is still there", await live.foreignStands());
 
   say.step(5, "A bad commit", "Bob: Label the tiers");
   from = events.length;
-  const good = await readFile(web, "utf8");
-  const bad = await demo.finished(await repository.commit("Label the tiers", BROKEN, BOB));
+  const bad = await demo.finished(await repository.commit("Label the tiers", broken(live.namespace), BOB));
   const message = bad.error?.message ?? "";
   say.error(message);
   const named =
@@ -84,7 +76,7 @@ export async function story(demo: Demo): Promise<boolean> {
     message.includes("labels") &&
     message.includes("tier");
   check("the error names file, line and field", bad.outcome === "failed" && named);
-  check("what runs was left as it was", (await readFile(web, "utf8")) === good && touched(from).length === 0);
+  check("what runs was left as it was", (await live.replicas()) === 5 && touched(from).length === 0);
 
   say.step(6, "A revert", "Ada: git revert HEAD");
   const reverted = await demo.finished(await repository.revert(ADA));

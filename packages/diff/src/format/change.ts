@@ -2,6 +2,7 @@ import {
   type Change,
   formatKey,
   formatOrigin,
+  type Json,
   type JsonPatch,
   parseKey,
   type PlannedChild,
@@ -49,7 +50,7 @@ export function bodyLines(change: Change, key: Uint8Array): readonly Line[] {
     before !== undefined && after !== undefined
       ? changeLines(before, after)
       : after !== undefined
-        ? valueLines("+", 0, "", after)
+        ? wholeLines(change.action, after)
         : before !== undefined
           ? valueLines("-", 0, "", before)
           : patchLines(change.patch ?? [], pointers, key, 0);
@@ -57,6 +58,15 @@ export function bodyLines(change: Change, key: Uint8Array): readonly Line[] {
   if (lines.length <= MAX_LINES) return lines;
   const rest: Line = { sign: "…", depth: 0, text: `${lines.length - MAX_LINES} more lines` };
   return [...lines.slice(0, MAX_LINES), rest];
+}
+
+/** Of what a watch vouches for, nothing was read: what of it is new is not known. */
+function wholeLines(action: ChangeAction, after: Json): Line[] {
+  if (action !== "update") return valueLines("+", 0, "", after);
+  return [
+    { sign: "…", depth: 0, text: "not read, as it stands as recorded; it will be" },
+    ...valueLines(" ", 0, "", after),
+  ];
 }
 
 function childLines(

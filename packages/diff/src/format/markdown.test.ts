@@ -252,11 +252,11 @@ describe("untrusted content", () => {
 
   it("shows what it holds", () => {
     const markdown = formatPlanMarkdown(
-      plan({ application: "a`b", changes: [configMap('<x> & "y"', "update", { reason: "`", after: { a: "```" } })] }),
+      plan({ application: "a`b", changes: [configMap('<x> & "y"', "create", { reason: "`", after: { a: "```" } })] }),
     );
-    expect(markdown).toContain("### ``a`b``: 1 to update");
+    expect(markdown).toContain("### ``a`b``: 1 to create");
     expect(markdown).toContain(
-      "<summary><code>~ ConfigMap n/&lt;x&gt; &amp; &quot;y&quot;</code> · <code>`</code></summary>",
+      "<summary><code>+ ConfigMap n/&lt;x&gt; &amp; &quot;y&quot;</code> · <code>`</code></summary>",
     );
     expect(markdown).toContain('````diff\n+ a: "```"\n````\n');
     expect(formatPlanMarkdown(plan({ application: "`a" }))).toContain("### `` `a ``: nothing");

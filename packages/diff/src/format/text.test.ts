@@ -144,7 +144,11 @@ Nothing to do: 3 stand as declared.
 
 Plan: 1 to update.`);
     const both = change(configMap, "update", { after: { data: 1 }, patch: [{ op: "add", path: "/b", value: 1 }] });
-    expect(formatPlan(plan({ changes: [both] }))).toContain("~ ConfigMap n/c\n  + data: 1\n\n");
+    expect(formatPlan(plan({ changes: [both] }))).toContain(
+      "~ ConfigMap n/c\n    … not read, as it stands as recorded; it will be\n    data: 1\n\n",
+    );
+    const made = change(configMap, "adopt", { after: { data: 1 } });
+    expect(formatPlan(plan({ changes: [made] }))).toContain("* ConfigMap n/c\n  + data: 1\n\n");
     expect(formatPlan(plan({ changes: [change(configMap, "delete")] }))).toContain(
       "- ConfigMap n/c\n\nPlan: 1 to delete.",
     );
