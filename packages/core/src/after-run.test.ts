@@ -39,6 +39,15 @@ describe("after a run", () => {
     expect(after({ outcome: "blocked", changes: [], blocked })).toBeUndefined();
   });
 
+  it("what soaks is looked at when that is over; where nobody watches ten times before", () => {
+    const soaking = (soakMs: number, retryAfterMs: number, watched: boolean) =>
+      after({ outcome: "soaking", changes: [], retryAfterMs }, { application: { ...application, soakMs }, watched });
+    expect(soaking(600_000, 500_000, true)).toEqual({ trigger: "soak", delayMs: 500_000 });
+    expect(soaking(600_000, 500_000, false)).toEqual({ trigger: "soak", delayMs: 60_000 });
+    expect(soaking(600_000, 100, false)).toEqual({ trigger: "soak", delayMs: 100 });
+    expect(soaking(5_000, 5_000, false), "not every moment").toEqual({ trigger: "soak", delayMs: 1_000 });
+  });
+
   it("an unwatched target is observed at the interval, a tenth sooner or later", () => {
     expect(after(ok, { watched: false })).toEqual({ trigger: "interval", delayMs: 180_000 });
     expect(after(ok, { watched: false, jitter: 0 })?.delayMs).toBeCloseTo(162_000);

@@ -1,4 +1,12 @@
-import { keyOf, type Application, type ApplicationState, type Change, type Key, type Tracked } from "@trueup/spec";
+import {
+  keyOf,
+  type Application,
+  type ApplicationState,
+  type Change,
+  type Key,
+  type PlannedHook,
+  type Tracked,
+} from "@trueup/spec";
 import { describe, expect, it } from "vitest";
 import { gate, type GateOptions } from "./gate.ts";
 import type { Planning } from "./plan.ts";
@@ -35,6 +43,38 @@ const approved = (more: object = {}): Pick<ApplicationState, "approvals"> => ({
     { digest: "other", actor: "x", reason: "x", at: 1 },
     { digest: "d", actor: "ada", reason: "ok", at: 1, ...more },
   ],
+});
+
+describe("hooks in a plan", () => {
+  const withHook = (phase: PlannedHook["phase"], more: Partial<Application> = {}, hook: Partial<PlannedHook> = {}) => {
+    const hooks: PlannedHook[] = [{ phase, wave: 0, name: "h", stamp: "", ...hook }];
+    const plan = {
+      application: "app",
+      revision: { id: "r" },
+      digest: "d",
+      changes: [],
+      hooks,
+      unchanged: 0,
+      findings: [],
+    };
+    const application: Application = { name: "app", source: "s", target: "t", ...more };
+    return gate({ application, planning: { plan } as unknown as Planning, inventory: new Map(), state: {}, now: 0 });
+  };
+
+  it("wait for the gate like changes, but for what runs only after a failure", () => {
+    expect(withHook("pre-sync")).toEqual({ status: "open" });
+    expect(withHook("post-delete")).toEqual({ status: "open" });
+    expect(withHook("sync-fail")).toEqual({ status: "nothing" });
+    expect(withHook("post-sync", { mode: "observe" })).toMatchObject({ status: "blocked", by: "mode" });
+    expect(withHook("post-sync", { mode: "approve" })).toMatchObject({ status: "blocked", by: "approval" });
+  });
+
+  it("are closed by the windows of their objects", () => {
+    const windows = [{ kind: "deny", schedule: "* * * * *", durationMs: 60_000, match: { name: "b" } }] as const;
+    expect(withHook("post-sync", { windows }, { key: key("b") })).toMatchObject({ status: "blocked", by: "window" });
+    expect(withHook("post-sync", { windows }, { key: key("a") })).toEqual({ status: "open" });
+    expect(withHook("post-sync", { windows })).toEqual({ status: "open" });
+  });
 });
 
 describe("gate", () => {

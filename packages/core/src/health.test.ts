@@ -21,6 +21,28 @@ describe("waiting for health", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("may end with something else, and read no less often than it should", async () => {
+    const reads: number[] = [];
+    let now: Health = { status: "suspended" };
+    const waiter = createHealthWaiter({
+      observe: async () => {
+        reads.push(Date.now());
+        return new Map([[a, now]]);
+      },
+      timeoutMs: () => 60_000,
+      pollMs: 100,
+      maxPollMs: 200,
+      settled: ({ status }) => status === "missing",
+    });
+    waiter.report(a, now);
+    const waits = waiter.wait(a);
+    await vi.advanceTimersByTimeAsync(1_050);
+    expect(reads.map((at, index) => at - (reads[index - 1] ?? at))).toEqual([0, 150, 200, 200, 200, 200]);
+    now = { status: "missing" };
+    await vi.advanceTimersByTimeAsync(200);
+    expect(await waits).toEqual({ status: "missing" });
+  });
+
   it("what is not waited for is answered as it stands", async () => {
     const waiter = createHealthWaiter({ observe: unread, timeoutMs: () => 1_000, waitsFor: (key) => key !== a });
     waiter.report(a, progressing);

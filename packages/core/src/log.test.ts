@@ -37,6 +37,18 @@ it.each<[ControllerEvent, string, string, object]>([
     { application: "app", key },
   ],
   [
+    { type: "hook-finished", ...run, phase: "pre-sync", hook: "check", outcome: "failed", durationMs: 1, error },
+    "error",
+    "down",
+    { ...{ application: "app", run: "r" }, phase: "pre-sync", hook: "check", code: "UNAVAILABLE" },
+  ],
+  [
+    { type: "hook-finished", ...run, phase: "pre-sync", hook: "check", outcome: "done", durationMs: 1 },
+    "info",
+    "hook check done",
+    { application: "app", run: "r", phase: "pre-sync", hook: "check" },
+  ],
+  [
     { type: "object-failed", ...object, error },
     "error",
     "update failed: down",

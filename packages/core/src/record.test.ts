@@ -133,3 +133,49 @@ describe("what a run writes at its end", () => {
     });
   });
 });
+
+describe("a rollout", () => {
+  const rollout = { digest: "d", hooks: ["pre-sync x()"], healthySince: 5 };
+  const after = (outcome: Ending["outcome"], more: Partial<Ending> = {}, state: ApplicationState = {}) => {
+    const found = record(runtime({ rollout, ...state, failures: 1 }), begun, ended({ outcome, ...more }));
+    return stateOf(found.rows) ?? { rollout, ...state, failures: 1 };
+  };
+
+  it("ends with success; a failure begins its soak anew; what was cut off goes on", () => {
+    expect(after("succeeded").rollout).toBeUndefined();
+    expect(after("failed").rollout).toEqual({ digest: "d", hooks: ["pre-sync x()"] });
+    expect(after("cancelled").rollout).toEqual(rollout);
+    expect(after("blocked").rollout).toEqual(rollout);
+    expect(after("soaking", { healthySince: 9 }).rollout).toEqual({ ...rollout, healthySince: 9 });
+  });
+
+  it("that soaks is neither a success nor a failure, and news only where something was done", () => {
+    const ending = ended({
+      outcome: "soaking",
+      revision: { id: "r" },
+      renderedDigest: "d",
+      health: { status: "healthy" },
+    });
+    const { rows, entry } = record(runtime({ rollout, failures: 2 }, { outcome: "failed" }), begun, {
+      ...ending,
+      healthySince: 9,
+    });
+    expect(types(rows)).toEqual(["state"]);
+    expect(stateOf(rows)).toEqual({ rollout: { ...rollout, healthySince: 9 }, failures: 2 });
+    expect(entry.outcome).toBe("soaking");
+    expect(types(record(runtime({ rollout }), begun, { ...ending, healthySince: 5, changes: [change] }).rows)).toEqual([
+      "history",
+    ]);
+    const hooks = [{ phase: "post-sync", name: "x", outcome: "done", durationMs: 1 }] as const;
+    const told = record(runtime({ rollout }), begun, { ...ending, healthySince: 5, hooks });
+    expect(types(told.rows)).toEqual(["history"]);
+    expect(told.entry.hooks).toEqual(hooks);
+  });
+
+  it("remembers whether a removal has hooks in Git, by the last that ended well", () => {
+    expect(after("succeeded", { deleteHooks: true }).deleteHooks).toBe(true);
+    expect(after("succeeded", { deleteHooks: false }, { deleteHooks: true })).not.toHaveProperty("deleteHooks");
+    expect(after("failed", { deleteHooks: false }, { deleteHooks: true }).deleteHooks).toBe(true);
+    expect(after("failed", { deleteHooks: true })).not.toHaveProperty("deleteHooks");
+  });
+});

@@ -189,6 +189,46 @@ describe("objects", () => {
   });
 });
 
+describe("hooks", () => {
+  const job = (name: string, annotations: Record<string, string> = { "trueup.dev/hook": "pre-sync" }): Declared =>
+    object(name, { annotations });
+
+  it("are no objects, and are routed like those", async () => {
+    const given: Hook = { phases: ["pre-delete"], declared: object("given"), deletePolicies: [] };
+    const annotations = { "trueup.dev/hook": "pre-sync", "trueup.dev/target": "u" };
+    const { objects, hooks } = await rendering([], {
+      settings: { routes: [{ target: "t" }, { target: "u" }], namespace: "n" },
+      renderers: { plain: renderer([object("a"), job("b", annotations)], undefined, [given]) },
+    });
+    expect([...objects.keys()]).toEqual(["t//ConfigMap/n/a"]);
+    expect(hooks.map(({ key, id, phases }) => [key, id, phases])).toEqual([
+      ["t//ConfigMap/n/given", "t//ConfigMap/n/given", ["pre-delete"]],
+      ["u-1//ConfigMap/n/b", "u-1//ConfigMap/n/b", ["pre-sync"]],
+    ]);
+    expect(hooks[0]?.declared.manifest.metadata.namespace).toBe("n");
+  });
+
+  it("that are wrong are told with all else, and so is one that is an object too", async () => {
+    await expect(rendering([job("b", { "trueup.dev/hook": "soon" })])).rejects.toThrow(
+      "b.yaml:1: ConfigMap: trueup.dev/hook: soon is not one of",
+    );
+    await expect(rendering([object("b"), job("b")])).rejects.toThrow(
+      "b.yaml:1: ConfigMap b is declared already at b.yaml:1",
+    );
+    await expect(rendering([job("b"), job("b")])).rejects.toThrow("ConfigMap b is declared already");
+  });
+
+  it("count in the digest: what they are, where and when, in any order", async () => {
+    const digest = async (...objects: Declared[]): Promise<string> => (await rendering(objects)).digest;
+    const first = await digest(job("a"), job("b"));
+    expect(await digest(job("b"), job("a"))).toBe(first);
+    expect(await digest(job("a"))).not.toBe(first);
+    expect(await digest(job("a"), job("b", { "trueup.dev/hook": "post-sync" }))).not.toBe(first);
+    expect((await rendering([job("a"), job("b")], { settings: { namespace: "n" } })).digest).not.toBe(first);
+    expect(await digest(object("a"), job("b"))).not.toBe(first);
+  });
+});
+
 describe("the digest", () => {
   it("is over keys and content, in any order, and over hooks", async () => {
     const digest = async (...call: Parameters<typeof rendering>): Promise<string> => (await rendering(...call)).digest;

@@ -638,6 +638,93 @@ describe("objects as hooks", () => {
     expect(target.live(at("b"))?.uid).toBe(uid);
   });
 
+  it("one whose answer was lost is not made twice, under a generated name neither", async () => {
+    const text = `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  generateName: job-\n  namespace: demo\n  annotations: { trueup.dev/hook: pre-sync }\n`;
+    for (const marks of [true, false]) {
+      const target = memoryTarget({ marks });
+      const apply = target.apply.bind(target);
+      let lost = 1;
+      target.apply = async (...call) => {
+        const applied = await apply(...call);
+        if (lost-- > 0) throw new TrueUpError("UNAVAILABLE", "the answer was lost");
+        return applied;
+      };
+      const here = world({ "b.yaml": text }, {}, { target });
+      const { error } = await here.controller.sync("web");
+      expect(error?.message).toMatch(/^pre-sync hook ConfigMap demo\/job-[0-9a-f]{10} failed: the answer was lost$/);
+      const [made] = target.objects();
+      const { uid } = target.live(at(made?.metadata.name ?? "")) ?? {};
+      expect((await here.controller.sync("web")).outcome).toBe("succeeded");
+      expect(target.objects()).toHaveLength(1);
+      expect(target.live(at(made?.metadata.name ?? ""))?.uid).toBe(uid);
+    }
+  });
+
+  it("one that stands there from an inventory that was lost is ours by its mark, and made anew", async () => {
+    const files = { "b.yaml": hook("b", "pre-sync") };
+    const first = world(files, {}, { installation: "here" });
+    await first.controller.sync("web");
+    const { uid } = first.target.live(at("b")) ?? {};
+    const { target } = first;
+    const second = world(files, {}, { target, installation: "here" });
+    expect((await second.controller.sync("web")).outcome).toBe("succeeded");
+    expect(target.live(at("b"))?.uid).not.toBe(uid);
+  });
+
+  it("what cannot be read, or not be deleted, fails the hook and is tried again", async () => {
+    const target = memoryTarget();
+    const here = world({ "a.yaml": config("a", "one"), "b.yaml": hook("b", "pre-sync") }, {}, { target });
+    await here.controller.sync("web");
+    here.source.commit({ "a.yaml": config("a", "two") });
+    const { observe, delete: remove } = target;
+    target.observe = async (items, ...rest) => {
+      if (items.some(({ key }) => key.endsWith("/b"))) throw new TrueUpError("UNAVAILABLE", "not now");
+      return await observe(items, ...rest);
+    };
+    expect((await here.controller.sync("web")).error?.message).toBe("pre-sync hook ConfigMap demo/b failed: not now");
+    target.observe = observe;
+    target.delete = async () => {
+      throw new TrueUpError("FORBIDDEN", "not you");
+    };
+    expect((await here.controller.sync("web")).error?.message).toBe("pre-sync hook ConfigMap demo/b failed: not you");
+    expect(target.get(at("a"))?.["data"]).toEqual({ value: "one" });
+    target.delete = remove;
+    expect((await here.controller.sync("web")).outcome).toBe("succeeded");
+  });
+
+  it("several that fail are told as one error, in a wave and beside a function", async () => {
+    const here = world(
+      { "b.yaml": hook("b", "pre-sync"), "c.yaml": hook("c", "pre-sync") },
+      {
+        hooks: [
+          { phase: "pre-sync", run: "bad" },
+          { phase: "pre-sync", run: "late", wave: 1 },
+        ],
+      },
+      {
+        target: sickness({ b: "degraded" }),
+        hooks: {
+          bad() {
+            throw new TrueUpError("INVALID", "never");
+          },
+          late() {},
+        },
+      },
+    );
+    const { error } = await here.controller.sync("web");
+    expect(error).toMatchObject({
+      code: "HOOK_FAILED",
+      message: "2 hooks failed, first pre-sync hook bad failed: never",
+      retryable: true,
+    });
+    expect(error?.errors?.map(({ message }) => message)).toEqual([
+      "pre-sync hook bad failed: never",
+      "pre-sync hook ConfigMap demo/b failed: b says so",
+    ]);
+    expect(sequence(here).filter((line) => line.includes("late"))).toEqual([]);
+    expect(sequence(here)).toContain("pre-sync ConfigMap demo/c done");
+  });
+
   it("an object may become a hook, and a hook an object", async () => {
     const here = world({ "b.yaml": config("b", "one") });
     const { controller, source, target } = here;

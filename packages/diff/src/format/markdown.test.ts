@@ -1,9 +1,9 @@
 import { micromark } from "micromark";
 import { gfm, gfmHtml } from "micromark-extension-gfm";
 import fc from "fast-check";
-import type { Change, Json, Plan } from "@trueup/spec";
+import { keyOf, type Change, type Json, type Plan } from "@trueup/spec";
 import { describe, expect, it } from "vitest";
-import { change, PLAN } from "../testing/plan.ts";
+import { change, HOOKS, PLAN } from "../testing/plan.ts";
 import { formatPlanMarkdown } from "./markdown.ts";
 
 const plan = (rest: Partial<Plan>): Plan => ({ ...PLAN, changes: [], findings: [], ...rest });
@@ -121,6 +121,42 @@ Digest \`9c0ffee0123456789c0ffee0123456789c0ffee0123456789c0ffee012345678\`
   });
 });
 
+describe("hooks", () => {
+  it("stand where they run: an object with its fields, a function by its name", () => {
+    const text = formatPlanMarkdown(plan({ hooks: HOOKS, changes: [configMap("c", "delete")] }));
+    expect(text.replace(/sensitive [0-9a-f]{8}/, "sensitive")).toBe(`### \`shop\`: 1 to delete, 3 hooks
+
+Revision \`1f2e3d4c5b6a\` of \`refs/heads/main\`, plan \`9c0ffee01234\`, 12 unchanged.
+
+<details>
+<summary><code>&gt; pre-sync hook Job.batch prod/migrate</code> · <code>deploy/job.yaml:1</code></summary>
+
+\`\`\`diff
++ kind: Job
++ env:
++   token: (sensitive)
+\`\`\`
+
+</details>
+
+\`- ConfigMap n/c\`
+
+\`> post-sync hook smoke\`
+
+\`> sync-fail hook tell\`
+
+Digest \`${PLAN.digest}\`
+`);
+  });
+
+  it("are left out last, where there is no room for all", () => {
+    const many = Array.from({ length: 200 }, (_, i) => configMap(`c${i}`, "create", { reason: "x".repeat(100) }));
+    const text = formatPlanMarkdown(plan({ hooks: HOOKS, changes: many }), { limit: 5_000 });
+    for (const { name } of HOOKS) expect(text).toContain(`hook ${name}`);
+    expect(text).toMatch(/of 203 changes .*not shown/);
+  });
+});
+
 /** What a reader of GitHub sees outside of code, and which elements there are. */
 function rendered(markdown: string): { readonly text: string; readonly tags: ReadonlySet<string> } {
   const html = micromark(markdown, {
@@ -201,6 +237,18 @@ describe("untrusted content", () => {
       }),
       change([evil, evil || "k", evil, evil || "n"], "delete", { reason: other }),
     ],
+    hooks: [
+      { phase: evil as "pre-sync", wave: 0, name: other, stamp: "" },
+      {
+        phase: "post-sync",
+        wave: 0,
+        name: evil,
+        key: keyOf({ target: evil || "t", group: other, kind: evil || "k", namespace: "", name: other || "n" }),
+        origin: { file: evil, line: 1 },
+        after: { [other]: evil },
+        stamp: "",
+      },
+    ],
     findings: [
       { severity: "warning", rule: evil, message: other, origin: { file: evil } },
       { severity: "error", message: evil },
@@ -212,7 +260,7 @@ describe("untrusted content", () => {
     expect([...tags].filter((tag) => !TAGS.has(tag))).toStrictEqual([]);
     // Nothing but our own words stands outside of code.
     expect(text.replaceAll(/\s+/g, " ").trim()).toMatch(
-      /^(?:[:;,.·\d ]|to update|to delete|Revision|of|plan|unchanged|Digest)*$/,
+      /^(?:[:;,.·\d ]|to update|to delete|hooks|Revision|of|plan|unchanged|Digest)*$/,
     );
   };
 

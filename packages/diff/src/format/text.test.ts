@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import type { Json, Plan } from "@trueup/spec";
 import { describe, expect, it } from "vitest";
-import { change, PLAN } from "../testing/plan.ts";
+import { change, HOOKS, PLAN } from "../testing/plan.ts";
 import { formatPlan } from "./text.ts";
 
 const plan = (rest: Partial<Plan>): Plan => ({
@@ -87,6 +87,32 @@ error
 
 Plan: 1 to create, 2 to update, 1 to replace, 1 to delete, 1 to adopt. Digest 9c0ffee0123456789c0ffee0123456789c0ffee0123456789c0ffee012345678
 `);
+  });
+
+  it("shows hooks where they run, and no secret of theirs", () => {
+    const changes = [change(configMap, "delete", { reason: "left Git" })];
+    const text = formatPlan(plan({ changes, hooks: HOOKS }));
+    expect(text.replace(/sensitive [0-9a-f]{8}/, "sensitive")).toBe(`a  0123456789ab  plan fedcba987654
+1 to delete, 3 hooks; 0 unchanged
+
+> pre-sync hook Job.batch prod/migrate  deploy/job.yaml:1
+  + kind: Job
+  + env:
+  +   token: (sensitive)
+
+- ConfigMap n/c
+  left Git
+
+> post-sync hook smoke
+
+> sync-fail hook tell
+
+Plan: 1 to delete, 3 hooks. Digest fedcba9876543210
+`);
+    expect(formatPlan(plan({ hooks: HOOKS.slice(1, 2) }))).toContain("\n1 hook; 0 unchanged\n");
+    expect(formatPlan(plan({ hooks: HOOKS.slice(1, 2) }), { color: true })).toContain(
+      "\u001b[34m\u001b[1m> post-sync hook smoke",
+    );
   });
 
   it("says so where there is nothing to do", () => {

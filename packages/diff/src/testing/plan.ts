@@ -1,4 +1,4 @@
-import { keyOf, type Change, type Json, type Plan } from "@trueup/spec";
+import { keyOf, type Change, type Json, type Plan, type PlannedHook } from "@trueup/spec";
 
 /** `Deployment.apps prod/web` and its like: `change("apps", "Deployment", "prod", "web", "update", …)`. */
 export function change(
@@ -91,3 +91,19 @@ export const PLAN: Plan = {
     { severity: "error", message: "no" },
   ],
 };
+
+/** One of each kind of hook. */
+export const HOOKS: readonly PlannedHook[] = [
+  {
+    phase: "pre-sync",
+    wave: 0,
+    name: "Job.batch prod/migrate",
+    key: keyOf({ target: "cluster", group: "batch", kind: "Job", namespace: "prod", name: "migrate" }),
+    origin: { file: "deploy/job.yaml", line: 1 },
+    after: { kind: "Job", env: { token: "hunter2" } },
+    sensitive: ["/env/token"],
+    stamp: "",
+  },
+  { phase: "post-sync", wave: 0, name: "smoke", stamp: "" },
+  { phase: "sync-fail", wave: 0, name: "tell", stamp: "" },
+];

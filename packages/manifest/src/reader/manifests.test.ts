@@ -23,6 +23,17 @@ describe("manifests", () => {
     expect(documents[0]).toEqual({ manifest, origin: documents[0]?.origin, digest: digestOf(manifest) });
   });
 
+  it("of hooks may leave their names to be made", () => {
+    const { documents, errors } = parse(
+      "apiVersion: v1\nkind: A\nmetadata:\n  generateName: a-\n  annotations: { trueup.dev/hook: pre-sync }\n",
+    );
+    expect(errors).toEqual([]);
+    expect(documents[0]?.manifest.metadata).toEqual({
+      generateName: "a-",
+      annotations: { "trueup.dev/hook": "pre-sync" },
+    });
+  });
+
   it("know the line of their fields", () => {
     const [first, second] = parse(`${CONFIG}data:\n  k: v\n---\n${CONFIG}`).documents.map(({ manifest }) => manifest);
     expect(lineOf(first as Manifest, "/data/k")).toBe(6);
@@ -84,6 +95,11 @@ describe("manifests", () => {
       [
         "deploy/web.yaml:4: /metadata/generateName: a generated name cannot be kept true to Git, but for hooks (trueup.dev/hook); use metadata.name",
       ],
+    ],
+    [
+      "a generated name of a hook that is not text",
+      "apiVersion: v1\nkind: A\nmetadata:\n  generateName: 1\n  annotations: { trueup.dev/hook: pre-sync }\n",
+      ["deploy/web.yaml:4: /metadata/generateName: must be a string, is a number; quote it"],
     ],
     [
       "a namespace that is not text",
