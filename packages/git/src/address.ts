@@ -32,6 +32,11 @@ export const guardedLookup: LookupFunction = (hostname, options, callback) => {
   });
 };
 
+/** Whether what is sent there is seen by nobody else: over https, or over http to this machine. */
+export function keepsSecrets(url: URL): boolean {
+  return url.protocol === "https:" || /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
+}
+
 function blocked(host: string): TrueUpError {
   return new TrueUpError("FORBIDDEN", `${host} leads to a link-local or metadata address`);
 }

@@ -1,5 +1,6 @@
 import { isTrueUpError, TrueUpError } from "@trueup/spec";
 import type { GitAuth } from "isomorphic-git";
+import { keepsSecrets } from "./address.ts";
 import { createHttpClient, Redirected, type Budget } from "./http.ts";
 import type { Credentials } from "./options.ts";
 import { displayUrl, Redactor } from "./redact.ts";
@@ -51,7 +52,7 @@ export function httpRemote(options: RemoteOptions): Remote {
     const given =
       options.credentials === undefined ? (attempt === 1 ? userinfo : undefined) : await ask(attempt, signal);
     if (given === undefined) return { cancel: true };
-    if (options.insecure !== true && !isSafe(new URL(url))) {
+    if (options.insecure !== true && !keepsSecrets(new URL(url))) {
       throw new TrueUpError(
         "INVALID",
         "credentials are only sent over https, or over http to this machine; `insecure: true` lifts that",
@@ -256,8 +257,4 @@ function splitUserinfo(given: string): { url: string; userinfo?: Credentials } {
   const url = parsed.href.replace(/\/+$/, "");
   if (username === "" && password === "") return { url };
   return { url, userinfo: { username: decodeURIComponent(username), password: decodeURIComponent(password) } };
-}
-
-function isSafe(url: URL): boolean {
-  return url.protocol === "https:" || /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
 }

@@ -20,6 +20,8 @@ export interface HttpClientOptions {
 }
 
 export interface GitHttpClient {
+  /** The whole answer, whatever its status, within the budget. */
+  send(given: GitHttpRequest, budget: Budget, signal?: AbortSignal): Promise<GitHttpResponse>;
   /** For one exchange with isomorphic-git: the whole answer within the budget, or an error. */
   within(budget: Budget, signal: AbortSignal | undefined, check?: (body: Buffer) => void): HttpClient;
   close(): void;
@@ -42,11 +44,7 @@ export function createHttpClient(options: HttpClientOptions = {}): GitHttpClient
     ),
   };
 
-  async function exchange(
-    given: GitHttpRequest,
-    budget: Budget,
-    signal: AbortSignal | undefined,
-  ): Promise<GitHttpResponse> {
+  async function exchange(given: GitHttpRequest, budget: Budget, signal?: AbortSignal): Promise<GitHttpResponse> {
     const url = new URL(given.url);
     if (url.protocol !== "http:" && url.protocol !== "https:") {
       throw new TrueUpError("UNSUPPORTED", `${url.protocol} is not http: or https:`);
@@ -87,6 +85,7 @@ export function createHttpClient(options: HttpClientOptions = {}): GitHttpClient
   }
 
   return {
+    send: exchange,
     within: (budget, signal, check) => ({
       async request(given) {
         const response = await exchange(given, budget, signal);

@@ -34,6 +34,8 @@ export { promote } from "./promote.ts";
 export type { PromotedChange, PromotedValue, PromoteOptions, Promotion } from "./promote.ts";
 export { revertOnFailure } from "./revert-on-failure.ts";
 export type { RevertOnFailureOptions } from "./revert-on-failure.ts";
+export { githubApp } from "./github-app.ts";
+export type { GitHubAppOptions } from "./github-app.ts";
 export { proxyFromEnvironment } from "./no-proxy.ts";
 export type { ProxyOptions } from "./proxy.ts";
 export type { SshOptions } from "./ssh-connection.ts";
