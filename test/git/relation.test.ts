@@ -86,19 +86,48 @@ describe("refs and history", { timeout: 60_000 }, () => {
     expect(await relations(unrelated, ids[3] ?? "")).toEqual(["forced", "forced"]);
   });
 
-  it("is unknown beyond the limit, where the server cannot filter, and where it does not answer", async () => {
+  it("is unknown beyond the limit, and where the server does not answer", async () => {
     const ids = await commits(12);
     const [first = "", last = ""] = [ids[0], ids[12]];
     expect((await relations(last, first, { limits: { history: 5 } }))[0]).toBe("unknown");
     expect((await relations(last, first, { limits: { history: 12 } }))[0]).toBe("forward");
     server.fault = ({ body }) => (body.includes("filter tree:0") ? { type: "cut", at: 20 } : undefined);
     expect((await relations(last, first))[0]).toBe("unknown");
-    server.fault = undefined;
-    const v0 = await gitServer({ root, protocolV0: true });
-    runGit(repo.path, ["config", "uploadpack.allowAnySHA1InWant", "true"]);
-    expect((await relations(last, first, { url: v0.url("repo") }))[0]).toBe("unknown");
-    await v0.close();
   });
+
+  it.each([{ protocolV0: true }, { noFilter: true }])(
+    "%o: a server that cannot filter is asked for what the commits that are here stand on",
+    async (options) => {
+      runGit(repo.path, ["config", "uploadpack.allowAnySHA1InWant", "true"]);
+      const ids = await commits(12);
+      runGit(repo.path, ["checkout", "-q", "-B", "other", ids[1] ?? ""]);
+      const rewritten = await repo.commit("rewritten", { "a.yaml": "a: other\n" });
+      const plain = await gitServer({ root, ...options });
+      const url = plain.url("repo");
+      try {
+        const [first = "", last = ""] = [ids[0], ids[12]];
+        plain.requests.length = 0;
+        expect(await relations(last, first, { url })).toEqual(["forward", "forward"]);
+        const fetches = plain.requests.filter(({ kind }) => kind === "fetch");
+        expect(fetches.length).toBe(3);
+        expect(fetches[2]?.body.toString()).toMatch(
+          new RegExp(`deepen 50\n.*want ${last}|want ${last}.*deepen 50\n`, "s"),
+        );
+        expect(fetches[2]?.body.toString()).toMatch(new RegExp(`have ${last}`));
+        expect((await relations(first, last, { url }))[0]).toBe("older");
+        expect((await relations(rewritten, last, { url }))[0]).toBe("forced");
+        expect((await relations(last, first, { url, limits: { history: 5 } }))[0]).toBe("unknown");
+        expect((await relations(last, first, { url, limits: { history: 12 } }))[0]).toBe("forward");
+        // The commit before is no longer here: nothing is asked for that has no base.
+        const source = open({ url });
+        await source.open({ id: first });
+        const snapshot = await source.open({ id: first }, { previous: { id: rewritten } });
+        expect(snapshot.relation).toBe("unknown");
+      } finally {
+        await plain.close();
+      }
+    },
+  );
 
   it("follows branches, tags, annotated tags, full names, commits and HEAD", async () => {
     const first = await repo.head();

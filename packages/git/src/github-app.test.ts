@@ -69,7 +69,7 @@ describe("githubApp", () => {
   function reply(one: Asked): { status: number; headers?: Record<string, string>; body?: string } {
     const claims = claimsOf(one);
     const now = Date.now() / 1000;
-    const { iat = Infinity, exp = 0 } = claims as { iat?: number; exp?: number };
+    const { iat = Infinity, exp = 0 } = (claims ?? {}) as { iat?: number; exp?: number };
     if (claims?.["iss"] !== "1234" || iat > now || exp < now || exp - now > 600) return { status: 401 };
     if (one.method === "GET" && one.url === "/api/v3/repos/acme/deploy/installation")
       return { status: 200, body: '{"id":77}' };

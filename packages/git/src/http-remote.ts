@@ -44,7 +44,10 @@ export function httpRemote(options: RemoteOptions): Remote {
   const http = createHttpClient(options);
   const redactor = new Redactor();
   const listBudget: Budget = { ms: limits.listMs, bytes: limits.listBytes };
-  const fetchBudget: Budget = { ms: limits.fetchMs, bytes: limits.packBytes };
+  const fetchBudget = (bytes: number = Infinity): Budget => ({
+    ms: limits.fetchMs,
+    bytes: Math.min(bytes, limits.packBytes),
+  });
   // Kept where the protocol is 2: it holds what the server can do, and no refs.
   let session: Session | undefined;
 
@@ -163,10 +166,10 @@ export function httpRemote(options: RemoteOptions): Remote {
       withSession(signal, async (session) => {
         const { answer } = session;
         if (answer.protocolVersion === 2) {
-          return parseFetchV2(await upload(session, fetchRequestV2(request), fetchBudget, signal));
+          return parseFetchV2(await upload(session, fetchRequestV2(request), fetchBudget(request.bytes), signal));
         }
         const body = fetchRequestV1(request, answer.capabilities);
-        return parseFetchV1(await upload(session, body, fetchBudget, signal), request);
+        return parseFetchV1(await upload(session, body, fetchBudget(request.bytes), signal), request);
       }),
     async push(update, pack, signal) {
       try {
@@ -175,7 +178,7 @@ export function httpRemote(options: RemoteOptions): Remote {
           throw new TrueUpError("UNSUPPORTED", "the server takes pushes in protocol 2 only");
         const { capabilities } = session.answer;
         const body = Buffer.concat([Buffer.from(pushRequest(update, capabilities)), pack]);
-        const answer = await post(session, "git-receive-pack", body, fetchBudget, signal);
+        const answer = await post(session, "git-receive-pack", body, fetchBudget(), signal);
         const refused = parsePushReport(answer, update.ref, capabilities);
         return refused && redactor.redact(refused);
       } catch (error) {

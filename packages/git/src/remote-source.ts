@@ -9,7 +9,7 @@ import { displayUrl } from "./redact.ts";
 import { chooseRef, describeWanted, prefixesOf, type Wanted } from "./ref.ts";
 import { remoteObjects } from "./remote-objects.ts";
 import { openRemote } from "./remote.ts";
-import { parentsAtHand, rawObject } from "./snapshot.ts";
+import { rawObject } from "./snapshot.ts";
 import { createVerifier, verifyRevision } from "./verify.ts";
 
 export interface RemoteSourceOptions extends Omit<GitOptions, "name" | "ref" | "limits"> {
@@ -28,7 +28,7 @@ export async function remoteSource(options: RemoteSourceOptions): Promise<Source
   const objects = remoteObjects(remote, { ...options, ignore: options.ignore ?? "" });
   const verifier = options.verify && createVerifier(options.verify);
   const compact = compactor(objects.store);
-  const history = remoteHistory(remote, parentsAtHand(objects.store), limits);
+  const history = remoteHistory(remote, objects.store, limits);
   // Commits with snapshots that are open or being opened, with their number: what must not be evicted.
   const inUse = new Map<string, number>();
 

@@ -41,7 +41,10 @@ export function sshRemote(address: SshAddress, options: RemoteOptions): Remote {
     ...(options.proxy !== undefined && { proxy: options.proxy }),
   });
   const listBudget: Budget = { ms: limits.listMs, bytes: limits.listBytes };
-  const fetchBudget: Budget = { ms: limits.fetchMs, bytes: limits.packBytes };
+  const fetchBudget = (bytes: number = Infinity): Budget => ({
+    ms: limits.fetchMs,
+    bytes: Math.min(bytes, limits.packBytes),
+  });
   let filters: boolean | undefined;
 
   /** Runs a service to its end. `request` is what to say to the server once it has said what it can do. */
@@ -100,7 +103,7 @@ export function sshRemote(address: SshAddress, options: RemoteOptions): Remote {
           "git-upload-pack",
           ({ version, capabilities }) =>
             version === 2 ? fetchRequestV2(request) : fetchRequestV1(request, capabilities),
-          fetchBudget,
+          fetchBudget(request.bytes),
           signal,
         );
         remember(advertisement);
@@ -111,7 +114,7 @@ export function sshRemote(address: SshAddress, options: RemoteOptions): Remote {
         const { advertisement, rest } = await exchange(
           "git-receive-pack",
           (advertisement) => Buffer.concat([Buffer.from(pushRequest(update, namesOf(advertisement))), pack]),
-          fetchBudget,
+          fetchBudget(),
           signal,
         );
         return parsePushReport(rest, update.ref, namesOf(advertisement));

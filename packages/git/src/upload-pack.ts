@@ -15,6 +15,8 @@ export interface FetchRequest {
   readonly depth?: number;
   /** Leaves out trees and files: history alone. Only where the server offers it. */
   readonly commitsOnly?: boolean;
+  /** Of the answer, at most, where that is less than `limits.packBytes`. */
+  readonly bytes?: number;
 }
 
 export interface FetchAnswer {

@@ -48,6 +48,8 @@ export interface GitServerOptions {
   readonly fault?: (request: GitServerRequest) => GitServerFault | undefined;
   /** Takes the client's wish for protocol 2 away: the server then speaks version 0. */
   readonly protocolV0?: boolean;
+  /** Does not offer to leave out trees and files (`filter`). */
+  readonly noFilter?: boolean;
 }
 
 export interface GitServer {
@@ -221,21 +223,25 @@ async function runBackend(
 ): Promise<BackendAnswer> {
   const { pathname, search } = new URL(request.url, "http://localhost");
   const protocol = request.headers["git-protocol"];
-  const child = spawn("git", ["-c", "http.receivepack=true", "-c", "uploadpack.allowFilter=true", "http-backend"], {
-    env: {
-      ...process.env,
-      ...GIT_ENVIRONMENT,
-      GIT_PROJECT_ROOT: root,
-      GIT_HTTP_EXPORT_ALL: "1",
-      PATH_INFO: decodeURIComponent(pathname),
-      QUERY_STRING: search.slice(1),
-      REQUEST_METHOD: request.method,
-      CONTENT_TYPE: request.headers["content-type"] ?? "",
-      CONTENT_LENGTH: String(request.body.length),
-      ...(typeof protocol === "string" && !options.protocolV0 && { GIT_PROTOCOL: protocol }),
+  const child = spawn(
+    "git",
+    ["-c", "http.receivepack=true", "-c", `uploadpack.allowFilter=${!options.noFilter}`, "http-backend"],
+    {
+      env: {
+        ...process.env,
+        ...GIT_ENVIRONMENT,
+        GIT_PROJECT_ROOT: root,
+        GIT_HTTP_EXPORT_ALL: "1",
+        PATH_INFO: decodeURIComponent(pathname),
+        QUERY_STRING: search.slice(1),
+        REQUEST_METHOD: request.method,
+        CONTENT_TYPE: request.headers["content-type"] ?? "",
+        CONTENT_LENGTH: String(request.body.length),
+        ...(typeof protocol === "string" && !options.protocolV0 && { GIT_PROTOCOL: protocol }),
+      },
+      stdio: ["pipe", "pipe", "ignore"],
     },
-    stdio: ["pipe", "pipe", "ignore"],
-  });
+  );
   children.add(child);
   child.stdin.on("error", () => {});
   child.stdin.end(request.body);
