@@ -13,9 +13,13 @@ describe("why something is unhealthy", () => {
     const { controller, target, store } = world(
       cluster(),
       { "a.yaml": yaml(deployment(namespace, "web", { pod: { annotations: { "test.trueup.dev/pod": fate } } })) },
-      { application: { healthTimeoutMs: 500 } },
+      { application: { healthTimeoutMs: 4_000 } },
     );
-    await controller.sync("web");
+    const result = await controller.sync("web");
+    expect(result.error?.message).toMatch(
+      /^Deployment\.apps \S+\/web is degraded: not healthy within 4000 ms: Waiting/,
+    );
+    expect(result.error?.message).toMatch(wanted);
     const [tracked] = [...(await store.read("web")).inventory.values()];
     if (tracked === undefined) throw new Error("nothing was recorded");
     const owner = { installation: "i", application: "web" };

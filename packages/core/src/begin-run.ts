@@ -9,15 +9,18 @@ import {
   type Lease,
   type Outcome,
   type RowChange,
+  targetOf,
 } from "@trueup/spec";
 import type { ObjectResult } from "./apply.ts";
 import type { ControllerEvent, StepName, Untimed } from "./events.ts";
 import type { Blocked, Gate, GateOptions } from "./gate.ts";
+import { explained } from "./explain.ts";
 import { handOver } from "./hand-over.ts";
 import { worst } from "./health.ts";
 import { interrupted, type IntentOptions } from "./intent.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import type { Graph } from "./order.ts";
+import { callContext } from "./plan.ts";
 import type { RunPlanning } from "./plan-run.ts";
 import { record, type Begun, type Ending } from "./record.ts";
 import type { RenderedApplication } from "./render.ts";
@@ -87,7 +90,7 @@ export interface RunInProgress extends AsyncDisposable {
   settle(planning: RunPlanning, orders: { readonly graph: Graph }): void;
   /** What hooks need to know of it. */
   hookRun(): HookRun;
-  verifyOptions(): Pick<VerifyOptions, "keys" | "signal" | "onWaiting">;
+  verifyOptions(): Pick<VerifyOptions, "keys" | "signal" | "onWaiting" | "explain">;
 
   /** The ways in which a run ends. */
   settled(): RunResult;
@@ -390,13 +393,21 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
         hooked: (record) => void hooked.push(record),
       };
     },
-    verifyOptions(): Pick<VerifyOptions, "keys" | "signal" | "onWaiting"> {
+    verifyOptions(): Pick<VerifyOptions, "keys" | "signal" | "onWaiting" | "explain"> {
       const applied = results.filter(({ record }) => record.outcome === "done" && record.action !== "delete");
       const keys = new Set([...applied.map(({ key }) => key), ...runtime.health.unhealthy().keys()]);
       return {
         keys: [...keys],
         signal: AbortSignal.any([signal, superseded.signal]),
         onWaiting: (waiting, total) => emit({ type: "health-waiting", application, run, waiting, total }),
+        explain: async (key) => {
+          const row = runtime.record?.inventory.get(key);
+          const owner = { installation: engine.installation, application };
+          const targetNames = (routed: string): string | undefined => engine.targets[routed]?.name;
+          const about = { application: runtime.application, owner, keyed: engine.keyed, targetNames, signal };
+          const context = callContext(about, row === undefined ? { key } : { key, tracked: row });
+          return await explained(engine.guarded.get(targetOf(key)), row, context);
+        },
       };
     },
 

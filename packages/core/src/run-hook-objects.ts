@@ -15,7 +15,7 @@ import {
   type Tracked,
 } from "@trueup/spec";
 import { apply, type ApplyOptions, type ObjectResult } from "./apply.ts";
-import { call } from "./call.ts";
+import { explained } from "./explain.ts";
 import { observedHealth, type HealthWaiter } from "./health.ts";
 import type { RoutedHook } from "./hook-objects.ts";
 import { order, orderDeletes, type Graph } from "./order.ts";
@@ -221,29 +221,16 @@ async function incomplete(
   // Gone by its own time to live, by a hand: what was not seen to complete is not taken for complete.
   if (health.status === "missing")
     return new TrueUpError("HOOK_FAILED", "it is gone, and was not seen to complete", { key });
-  const said = (await explained(options, key)) ?? health.message ?? health.status;
+  const row = options.inventory().get(key);
+  const context = callContext(contextOptions(options), { key, ...(row && { tracked: row }) });
+  const said =
+    (await explained(options.apply.targets.get(targetOf(key)), row, context)) ?? health.message ?? health.status;
   return new TrueUpError("HOOK_FAILED", said.slice(0, MAX_MESSAGE), { key });
 }
 
 export function toAborted(signal: AbortSignal): TrueUpError {
   const reason: unknown = signal.reason;
   return reason instanceof TrueUpError ? reason : new TrueUpError("ABORTED", "aborted", { cause: reason });
-}
-
-/** Why it failed, in the target's words: the pod, the end of its log. */
-async function explained(options: HookObjectsOptions, key: Key): Promise<string | undefined> {
-  const row = options.inventory().get(key);
-  const target = options.apply.targets.get(targetOf(key))?.target;
-  const explain = target?.explain?.bind(target);
-  if (row === undefined || explain === undefined) return undefined;
-  const context = callContext(contextOptions(options), { key, tracked: row });
-  const limits = { what: `${targetOf(key)}.explain`, timeoutMs: 10_000, signal: options.signal };
-  try {
-    const { message } = await call((signal) => explain(row, { ...context, signal }), limits);
-    return message;
-  } catch {
-    return undefined;
-  }
 }
 
 const contextOptions = (options: Pick<HookObjectsOptions, "application" | "apply" | "signal">) => ({

@@ -8,10 +8,12 @@ export interface VerifyOptions {
   /** Fires when a newer revision is there: waiting for this one is over. */
   readonly signal: AbortSignal;
   readonly onWaiting?: (waiting: number, total: number) => void;
+  /** Why an object is not healthy, in its target's words. */
+  readonly explain?: (key: Key) => Promise<string | undefined>;
 }
 
 /** Step 7: waits until every object is healthy, one is degraded, the time is over, or something newer is there. */
-export async function verify({ health, keys, signal, onWaiting }: VerifyOptions): Promise<Health> {
+export async function verify({ health, keys, signal, onWaiting, explain }: VerifyOptions): Promise<Health> {
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
   let waiting = 0;
@@ -25,11 +27,21 @@ export async function verify({ health, keys, signal, onWaiting }: VerifyOptions)
       if (answer.status === "healthy") return undefined;
       // Fail fast: what is broken is not waited out for the sake of the others.
       if (answer.status === "degraded") stop.abort();
-      return named(key, answer);
+      return { key, health: answer };
     }),
   );
-  return worst(found.filter((answer) => answer !== undefined));
+  const unwell = found.filter((answer) => answer !== undefined);
+  const most = worst(unwell.map((answer) => answer.health));
+  const of = unwell.find((answer) => answer.health === most);
+  if (of === undefined) return most;
+  // What is cut off by something newer is nobody's question any more.
+  const why = signal.aborted ? undefined : await explain?.(of.key);
+  return named(of.key, why === undefined ? most : { ...most, message: timed(most, why) });
 }
+
+/** How long was waited is said too. */
+const timed = ({ reason, message = "" }: Health, why: string): string =>
+  reason === "Timeout" ? `${message.split(": ", 1)[0]}: ${why}` : why;
 
 function named(key: Key, health: Health): Health {
   const what = formatKey(key);
