@@ -32,6 +32,8 @@ export interface RendererHarness {
   readonly broken: SourceFileMap;
   /** A file of `files` whose change changes the output, and its new content. */
   readonly change: { readonly path: string; readonly content: string };
+  /** False: it is chosen by name only, and detects nothing. Default true. */
+  readonly detected?: boolean;
   /** What a directory without files is. Default `nothing`: no objects. */
   readonly empty?: "nothing" | "error";
   /** Whether it reads outside `path` (a base beside the overlay). Default false. */
@@ -65,7 +67,7 @@ export function rendererCases(harness: RendererHarness): readonly Case[] {
       const renderer = create();
       assert.ok(typeof renderer.name === "string" && renderer.name !== "");
       const tree = treeOf(files);
-      assert.equal(await renderer.detects(path === "" ? tree : await tree.subtree(path)), true);
+      assert.equal(await renderer.detects(path === "" ? tree : await tree.subtree(path)), harness.detected ?? true);
     }),
     rule("renderer: answers objects, hooks and warnings that are in their contract", async () => {
       const { objects, hooks, warnings } = await render();
