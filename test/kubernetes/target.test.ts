@@ -48,6 +48,7 @@ describe("the contract of a target", () => {
     dropped: "/data/dropped",
     does: {
       marks: true,
+      release: true,
       watch: true,
       owned: true,
       plan: true,

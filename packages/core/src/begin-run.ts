@@ -27,7 +27,7 @@ import type { RenderedApplication } from "./render.ts";
 import type { Resolved } from "./resolve.ts";
 import type { HookRun, Verdict } from "./run-hooks.ts";
 import type { RunResult } from "./run.ts";
-import { applyRows, type Engine, type Phase, type Runtime } from "./runtime.ts";
+import { applyRows, UNCLAIMED, type Engine, type Phase, type Runtime } from "./runtime.ts";
 import { targetsOf } from "./select.ts";
 import { takeOver } from "./take-over.ts";
 import type { VerifyOptions } from "./verify.ts";
@@ -95,6 +95,8 @@ export interface RunInProgress extends AsyncDisposable {
   /** The ways in which a run ends. */
   settled(): RunResult;
   elsewhere(): RunResult;
+  /** Somebody suspended it, through another controller or before a restart. */
+  suspended(): RunResult;
   blocked(by: Blocked): Promise<RunResult>;
   /** How it stands once it was verified, before hooks have their say. */
   verdict(health: Health): Verdict;
@@ -154,7 +156,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
   /** What we know of the record holds where nobody claimed it since. */
   async function readRecord(held: Lease): Promise<void> {
     const known = runtime.record;
-    if (known === undefined) await takeOver(engine, runtime, held);
+    if (known === undefined || known.token === UNCLAIMED) await takeOver(engine, runtime, held);
     if (known !== undefined && held.previous !== undefined && held.previous === known.token) {
       runtime.record = { ...known, token: held.token };
     } else {
@@ -426,6 +428,14 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       runtime.status.reason = "another controller holds it";
       finish({ outcome: "cancelled", changes: [] });
       return { outcome: "elsewhere", changes: [] };
+    },
+    suspended(): RunResult {
+      ended = true;
+      runtime.status.phase = "suspended";
+      runtime.status.reason = "suspended";
+      finish({ outcome: "blocked", changes: [] });
+      const error = new TrueUpError("BLOCKED", `application ${application}: suspended`);
+      return { outcome: "blocked", changes: [], error };
     },
     async blocked(blocked: Blocked): Promise<RunResult> {
       const { by, reason, until } = blocked;

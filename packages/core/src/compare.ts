@@ -1,11 +1,9 @@
 import {
   ADOPT,
-  APPLICATION_LABEL,
   formatRef,
   isOwnMark,
   parseKey,
   REPLACE,
-  TRACKING_ID,
   TrueUpError,
   type Action,
   type AdoptPolicy,
@@ -22,6 +20,7 @@ import {
   type Owner,
   type Planned,
   type Tracked,
+  unmarkOwned,
 } from "@trueup/spec";
 import { diff, maskOf, mergeMasks, project, redact, sensitivePointers } from "@trueup/diff";
 import type { GuardedTarget } from "./guard.ts";
@@ -109,12 +108,16 @@ function stands({ item, keyed, application }: Comparison, live: Live): boolean {
   return keyed.fingerprint(live.manifest, maskFor(application, tracked.mask, live)) === tracked.expected;
 }
 
-type Ownership =
+export type Ownership =
   | { readonly whose: "ours" }
   | { readonly whose: "nobody's" }
   | { readonly whose: "another's"; readonly owner: Owner };
 
-function ownershipOf({ item, target, application, owner }: Comparison, live: Live): Ownership {
+/** Whose the object is that stands there. */
+export function ownershipOf(
+  { item, target, application, owner }: Pick<Comparison, "item" | "target" | "application" | "owner">,
+  live: Live,
+): Ownership {
   const { tracked } = item;
   const marks = target.target.ownerOf !== undefined;
   const marked = target.target.ownerOf?.(live, item.key);
@@ -132,7 +135,8 @@ function ownershipOf({ item, target, application, owner }: Comparison, live: Liv
 
 const ADOPT_POLICIES: ReadonlySet<string> = new Set<AdoptPolicy>(["never", "if-unowned", "always"]);
 
-function adoptPolicy(application: Application, { manifest }: Declared): AdoptPolicy {
+/** The object's own word, else the application's. */
+export function adoptPolicy(application: Application, { manifest }: Declared): AdoptPolicy {
   const annotated = manifest.metadata.annotations?.[ADOPT];
   if (annotated !== undefined && ADOPT_POLICIES.has(annotated)) return annotated as AdoptPolicy;
   return application.adopt ?? "never";
@@ -155,7 +159,7 @@ function planByDiff(
   adopting: boolean,
 ): Planned {
   const { key, tracked } = item;
-  const after = unmarked(declared.manifest);
+  const after = unmarkOwned(declared.manifest);
   const inGit = tracked?.applied !== keyed.declared(declared);
   if (seen.status === "absent") {
     const restored = tracked?.expected !== undefined;
@@ -164,7 +168,7 @@ function planByDiff(
   if (seen.status === "settled") return { action: "update", reason: "changed in Git", after, stamp: "update" };
 
   const mask = maskFor(application, coveredBy(tracked?.mask, declared.manifest), seen.live, declared.manifest);
-  const patch = diff(project(unmarked(seen.live.manifest), mask) ?? {}, project(after, mask) ?? {});
+  const patch = diff(project(unmarkOwned(seen.live.manifest), mask) ?? {}, project(after, mask) ?? {});
   if (adopting) return { action: "adopt", reason: "stood there unowned", patch, after, stamp: "adopt" };
   if (patch.length > 0) {
     return { action: "update", reason: inGit ? "changed in Git" : "changed by hand", patch, after, stamp: "update" };
@@ -203,13 +207,13 @@ function describe({ item, seen, keyed, application }: Comparison, planned: Plann
   const shown = (manifest: Manifest, from: Live): Json | undefined => {
     const mask = declared === undefined ? item.tracked?.mask : coveredBy(item.tracked?.mask, declared.manifest);
     return project(
-      unmarked(manifest),
+      unmarkOwned(manifest),
       mask === undefined ? true : maskFor(application, mask, from, declared?.manifest),
     );
   };
   const before = hide(live === undefined ? undefined : shown(live.manifest, live));
   const wanted =
-    planned.after ?? (declared === undefined || action === "delete" ? undefined : unmarked(declared.manifest));
+    planned.after ?? (declared === undefined || action === "delete" ? undefined : unmarkOwned(declared.manifest));
   const after = hide(live === undefined || wanted === undefined ? wanted : shown(wanted as Manifest, live));
   const uid = live?.uid ?? item.tracked?.uid;
   return {
@@ -224,22 +228,6 @@ function describe({ item, seen, keyed, application }: Comparison, planned: Plann
     ...(sensitive.size > 0 && { sensitive: [...sensitive] }),
     ...(uid !== undefined && { uid }),
     ...(planned.children && { children: planned.children }),
-  };
-}
-
-/** Our own marks are not news to anybody. */
-function unmarked(manifest: Manifest): Manifest {
-  const { labels, annotations } = manifest.metadata;
-  if (labels?.[APPLICATION_LABEL] === undefined && annotations?.[TRACKING_ID] === undefined) return manifest;
-  const without = (map: Readonly<Record<string, string>> | undefined, name: string) => {
-    const rest = Object.fromEntries(Object.entries(map ?? {}).filter(([field]) => field !== name));
-    return Object.keys(rest).length === 0 ? undefined : rest;
-  };
-  const { labels: _l, annotations: _a, ...metadata } = manifest.metadata;
-  const [ls, as] = [without(labels, APPLICATION_LABEL), without(annotations, TRACKING_ID)];
-  return {
-    ...manifest,
-    metadata: { ...metadata, ...(ls && { labels: ls }), ...(as && { annotations: as }) },
   };
 }
 

@@ -76,6 +76,34 @@ describe("a started controller", () => {
 const at = (name: string) => ({ kind: "ConfigMap", namespace: "demo", name });
 const said = { actor: "ada", reason: "because" };
 
+describe("before the first run of a controller", () => {
+  it("a suspension is known from the store, though it was another controller's", async () => {
+    const first = world({ "a.yaml": config("a", "one") });
+    await first.controller.suspend("web", said);
+    const { store, target, source } = first;
+    const { controller, events } = world({}, {}, { store, target, source });
+    const { outcome, error } = await controller.sync("web");
+    expect([outcome, error?.message]).toEqual(["blocked", "application web: suspended"]);
+    expect(controller.status("web")).toMatchObject({ phase: "suspended", suspended: said });
+    expect(target.calls.apply).toBe(0);
+    expect(events.at(-1)).toMatchObject({ type: "run-finished", outcome: "blocked", changes: 0 });
+    await controller.resume("web");
+    expect((await controller.sync("web")).outcome).toBe("succeeded");
+  });
+
+  it("a plan does not keep it from taking over what stood under its former name", async () => {
+    const first = world({ "a.yaml": config("a", "one") });
+    await first.controller.sync("web");
+    const { store, target, source } = first;
+    await first.controller.stop();
+    const { controller } = world({}, { name: "shop", formerly: ["web"] }, { store, target, source });
+    await controller.plan("shop");
+    expect((await controller.sync("shop")).outcome).toBe("succeeded");
+    expect((await store.read("web")).inventory.size).toBe(0);
+    expect((await store.read("shop")).inventory.size).toBe(1);
+  });
+});
+
 describe("modes", () => {
   it("observe: says what differs and writes nothing", async () => {
     const { controller, target } = world({ "a.yaml": config("a", "one") }, { mode: "observe" });

@@ -1,7 +1,6 @@
 import {
   digestOf,
   TrueUpError,
-  toTrueUpError,
   type Application,
   type ApplicationState,
   type Comparison,
@@ -17,9 +16,9 @@ import {
   type Stop,
   targetOf,
 } from "@trueup/spec";
+import { adoptionReport, type AdoptionReport } from "./adoption-report.ts";
 import { afterRun, waitUntil } from "./after-run.ts";
 import { approved, withdrawn } from "./approvals.ts";
-import { sleep } from "./call.ts";
 import {
   applicationProblems,
   checkApplication,
@@ -28,6 +27,7 @@ import {
   type Names,
 } from "./check-application.ts";
 import { compareApplications, type ComparedApplication, type CompareOptions } from "./compare-applications.ts";
+import { eject, type Ejected } from "./eject.ts";
 import { createEngine, createParts, STOPPED, type EngineOptions } from "./engine.ts";
 import type { ControllerEvent } from "./events.ts";
 import { failurePolicy, failurePolicyNames, isFinal } from "./failure-policy.ts";
@@ -43,9 +43,10 @@ import { renderRun } from "./render-run.ts";
 import { pinnedAt, resolve, sameInputs } from "./resolve.ts";
 import { keepPruned } from "./retention.ts";
 import { run, type RunResult } from "./run.ts";
-import { applyRows, createRuntime, type Engine, type Runtime } from "./runtime.ts";
+import { applyRows, createRuntime, UNCLAIMED, type Engine, type Runtime } from "./runtime.ts";
 import { targetsOf } from "./select.ts";
 import { statusOf, type ApplicationStatus } from "./status.ts";
+import { withLease } from "./with-lease.ts";
 
 export interface ControllerOptions<
   S extends string = string,
@@ -89,6 +90,14 @@ export interface Controller<
   approve(application: string, digest: string, said: Said & { readonly expiresAt?: number }): Promise<void>;
   /** Takes an approval back. Throws `NOT_FOUND` where none of this plan holds. */
   withdraw(application: string, digest: string, said: Said): Promise<void>;
+  /** Whose every object is that the application declares or tracks, and what a run would do about it: before a first sync. Writes nothing. */
+  adoptionReport(application: string, options?: { readonly signal?: AbortSignal }): Promise<AdoptionReport>;
+  /**
+   * Lets go of the application's objects, as they are: owner marks are removed, the inventory is forgotten, and the
+   * application stays, suspended. `remove` with `orphan` then removes it too; after `resume` its objects are unowned, and
+   * `adopt` decides. Throws `UNSUPPORTED` where a target marks objects and cannot release them.
+   */
+  eject(application: string, said: Said): Promise<Ejected>;
   suspend(application: string, said: Said): Promise<void>;
   /** Ends a suspension, and lets go of a pinned revision. */
   resume(application: string): Promise<void>;
@@ -327,13 +336,7 @@ export function createController<
     const engine = await engineOf();
     const { name } = runtime.application;
     await runtime.mutex.run(async () => {
-      let lease = await engine.store.claim(name, engine.holder, engine.leaseMs);
-      for (let waited = 0; lease === undefined && waited < engine.leaseMs; waited += 100) {
-        await sleep(100);
-        lease = await engine.store.claim(name, engine.holder, engine.leaseMs);
-      }
-      if (lease === undefined) throw new TrueUpError("CONFLICT", `application ${name} is held by another controller`);
-      try {
+      await withLease(engine, name, async (lease) => {
         const { state, inventory } = await engine.store.read(name);
         const next = edit(state, engine.now());
         const lines = history.map((entry): RowChange => ({ type: "history", entry }));
@@ -341,9 +344,7 @@ export function createController<
         runtime.record ??= { state, inventory: new Map(inventory), token: lease.token };
         applyRows(runtime, [{ type: "state", state: next }]);
         runtime.record.token = lease.token;
-      } finally {
-        await lease.release();
-      }
+      });
     });
   }
 
@@ -433,7 +434,7 @@ export function createController<
       const engine = await engineOf();
       return await runtime.mutex.run(async () => {
         const { state, inventory } = await engine.store.read(name);
-        runtime.record ??= { state, inventory: new Map(inventory), token: -1 };
+        runtime.record ??= { state, inventory: new Map(inventory), token: UNCLAIMED };
         const resolved = await resolve(engine, runtime, "manual", signal);
         try {
           const rendered = await renderRun(engine, runtime, resolved, signal);
@@ -466,6 +467,30 @@ export function createController<
     async withdraw(name, digest, { actor, reason }) {
       await change(runtimeOf(name), (state, at) => withdrawn(state, digest, at));
       (await engineOf()).emit({ type: "approval-withdrawn", application: name, digest, actor, reason });
+    },
+    async adoptionReport(name, { signal = stopping.signal } = {}) {
+      const runtime = runtimeOf(name);
+      const engine = await engineOf();
+      return await runtime.mutex.run(async () => {
+        const { state, inventory } = await engine.store.read(name);
+        runtime.record ??= { state, inventory: new Map(inventory), token: UNCLAIMED };
+        const resolved = await resolve(engine, runtime, "manual", signal);
+        try {
+          const rendered = await renderRun(engine, runtime, resolved, signal);
+          return await adoptionReport(engine, runtime, resolved.revision, rendered, signal);
+        } finally {
+          resolved.opened.release();
+        }
+      });
+    },
+    async eject(name, { actor, reason }) {
+      const runtime = runtimeOf(name);
+      const engine = await engineOf();
+      runtime.superseded?.abort(new TrueUpError("ABORTED", "ejected"));
+      const ejected = await runtime.mutex.run(async () => await eject(engine, runtime, { actor, reason }));
+      const [released, left] = [ejected.released.length, ejected.left.size];
+      engine.emit({ type: "application-ejected", application: name, actor, reason, released, left });
+      return ejected;
     },
     async suspend(name, said) {
       const runtime = runtimeOf(name);
@@ -576,15 +601,9 @@ async function observeHealth(engine: Engine, runtime: Runtime, keys: readonly Ke
 async function forget(engine: Engine, runtime: Runtime): Promise<void> {
   const { name } = runtime.application;
   await runtime.mutex.run(async () => {
-    const lease = await engine.store.claim(name, engine.holder, engine.leaseMs);
-    if (lease === undefined) throw new TrueUpError("CONFLICT", `application ${name} is held by another controller`);
-    try {
+    await withLease(engine, name, async (lease) => {
       await engine.store.write([{ application: name, lease, rows: [{ type: "forget" }] }]);
       applyRows(runtime, [{ type: "forget" }]);
-    } catch (error) {
-      throw toTrueUpError(error, "UNAVAILABLE");
-    } finally {
-      await lease.release();
-    }
+    });
   });
 }

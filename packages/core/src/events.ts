@@ -1,6 +1,6 @@
 import { EventEmitter } from "eventemitter3";
 import type {
-  Action,
+  ChangeRecord,
   Health,
   HookPhase,
   HookRecord,
@@ -25,7 +25,7 @@ interface OfRun extends OfApplication {
 }
 interface OfObject extends OfRun {
   readonly key: Key;
-  readonly action: Exclude<Action, "none">;
+  readonly action: ChangeRecord["action"];
   readonly durationMs: number;
   /** How many objects of the run are through, of how many: "applied 340 of 1,000". */
   readonly done: number;
@@ -60,6 +60,14 @@ export type ControllerEvent = { readonly time: number } & (
   | { readonly type: "watch-started" | "watch-resynced"; readonly target: string }
   | { readonly type: "watch-lost"; readonly target: string; readonly error: TrueUpError }
   | ({ readonly type: "application-set" | "application-removed" } & OfApplication)
+  /** `left`: objects whose mark could not be taken off; they are tracked still. */
+  | ({
+      readonly type: "application-ejected";
+      readonly actor: string;
+      readonly reason: string;
+      readonly released: number;
+      readonly left: number;
+    } & OfApplication)
   | ({
       readonly type: "approval-given" | "approval-withdrawn";
       readonly digest: string;

@@ -32,6 +32,8 @@ export interface GuardedTarget {
   ): Promise<Planned | undefined>;
   apply(item: Item, planned: Planned, seen: Observed, context: WriteContext): Promise<Applied>;
   delete(tracked: Tracked, seen: Observed, context: WriteContext): Promise<Deleted>;
+  /** Undefined where the target cannot, and need not where it does not mark. */
+  readonly release: ((tracked: Tracked, context: WriteContext) => Promise<void>) | undefined;
   identity(signal?: AbortSignal): Promise<string>;
   /** Undefined where the target does not say. */
   capabilities(signal?: AbortSignal): Promise<Capabilities | undefined>;
@@ -102,6 +104,11 @@ export function guardTarget(name: string, target: Target, timeoutMs: number): Gu
       }
       throw garbage("delete", deleted);
     },
+    release:
+      target.release === undefined
+        ? undefined
+        : async (tracked, context) =>
+            await call((signal) => target.release!(tracked, { ...context, signal }), limits("release", context.signal)),
     async identity(signal) {
       if (target.identity === undefined) return name;
       const identity: unknown = await call(() => target.identity!(), limits("identity", signal));

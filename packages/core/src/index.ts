@@ -1,6 +1,7 @@
 export { applicationTarget } from "./application-target.ts";
 export type { ApplicationTargetOptions } from "./application-target.ts";
 export type { ApplicationProblem } from "./check-application.ts";
+export type { AdoptionEntry, AdoptionReport, Belonging } from "./adoption-report.ts";
 export { apply } from "./apply.ts";
 export type { ApplyOptions, ObjectResult } from "./apply.ts";
 export { compare } from "./compare-applications.ts";
@@ -8,6 +9,7 @@ export type { ComparedApplication, ComparedDirectory, CompareOptions } from "./c
 export type { Expected } from "./compare-objects.ts";
 export { createController } from "./controller.ts";
 export type { Controller, ControllerOptions, Said } from "./controller.ts";
+export type { Ejected } from "./eject.ts";
 export type { EngineOptions } from "./engine.ts";
 export { createEvents } from "./events.ts";
 export type { ControllerEvent, Events, StepName } from "./events.ts";

@@ -36,6 +36,7 @@ export async function run(engine: Engine, runtime: Runtime, options: RunOptions)
     about.opened(resolved);
     if (isSettled(engine, runtime, resolved)) return about.settled();
     if (!(await about.claim())) return about.elsewhere();
+    if (about.record.state.suspended !== undefined) return about.suspended();
 
     // 2. and 3. The tree becomes objects; they and what is live become a plan.
     const rendered = await step("render", () => renderRun(engine, runtime, resolved, signal));

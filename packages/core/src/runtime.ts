@@ -76,12 +76,15 @@ export interface KeptRender {
   readonly snapshot?: Snapshot;
 }
 
+/** The token of a record that was read without a claim: for a plan or a report. */
+export const UNCLAIMED = -1;
+
 /** What one application has in memory between runs. The store holds all that must not be lost. */
 export interface Runtime {
   application: Application;
   /** Runs and commands of one application go one after the other. */
   readonly mutex: Mutex;
-  /** As the store has it, with the rows of the run under way. */
+  /** As the store has it, with the rows of the run under way; `token` is of the claim it was read under. */
   record: { state: ApplicationState; inventory: Map<Key, Tracked>; token: number } | undefined;
   /** The last render and the specification it was made for. */
   rendered: KeptRender | undefined;

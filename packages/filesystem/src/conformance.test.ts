@@ -6,7 +6,7 @@ import { targetCases, type TargetHarness } from "@trueup/testkit";
 import { filesystem } from "./filesystem.ts";
 import { file, fromYaml, pathOf, place, service, toYaml } from "./testing/place.ts";
 
-const does = { marks: true, watch: true, owned: true, identity: true, breakReads: true };
+const does = { marks: true, release: true, watch: true, owned: true, identity: true, breakReads: true };
 
 const objects: TargetHarness = {
   does,

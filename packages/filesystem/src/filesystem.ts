@@ -5,6 +5,7 @@ import { ownerOf } from "./find.ts";
 import { observe } from "./observe.ts";
 import { owned } from "./owned.ts";
 import { remove } from "./remove.ts";
+import { release } from "./release.ts";
 import { openSystem } from "./system.ts";
 import { watching } from "./watch.ts";
 
@@ -27,6 +28,7 @@ export function filesystem({ root, name = "filesystem" }: FilesystemOptions): Ta
     observe: (items, context) => observe(system, items, context),
     apply: (item, planned, seen, context) => apply(system, item, planned, seen, context),
     delete: (tracked, _seen, context) => remove(system, tracked, context),
+    release: (tracked, context) => release(system, tracked, context),
     watch: (scope, listener) => watches.start(scope, listener),
     owned: (owner, context) => owned(system, owner, context),
     ownerOf,

@@ -67,7 +67,7 @@ async function removeWithFolders(system: System, path: RelativePath, context: Wr
 }
 
 /** As its state says; where that was lost, as the records say. */
-async function rawPathsOf(system: System, { key, state }: Tracked): Promise<RelativePath[]> {
+export async function rawPathsOf(system: System, { key, state }: Tracked): Promise<RelativePath[]> {
   const { path, previous } = fileStateOf(state);
   const known = [previous, path].filter((path) => path !== undefined);
   if (known.length > 0) return known;

@@ -16,6 +16,7 @@ import { plan } from "./target/plan.ts";
 import type { System } from "./target/system.ts";
 import { watchCache } from "./watch/cache.ts";
 import { apply } from "./write/apply.ts";
+import { release } from "./write/release.ts";
 import { remove } from "./write/remove.ts";
 
 /** The rest of the `Target` methods are always there. */
@@ -60,6 +61,7 @@ export function kubernetes(options: KubernetesOptions = {}): KubernetesTarget {
     },
     apply: async (item, planned, seen, context) => await apply(await system(), item, planned, seen, context),
     delete: async (tracked, seen, context) => await remove(await system(), tracked, seen, context),
+    release: async (tracked, context) => await release(await system(), tracked, context),
     plan: async (item, seen, context) => await plan(await system(), item, seen, context),
     identify: async (objects) => await identify(await system(), objects),
     order,

@@ -102,6 +102,21 @@ export function markOwned(manifest: Manifest, owner: Owner, key: Key): Manifest 
   };
 }
 
+/** The manifest without any owner's label and tracking annotation; itself where it has neither. */
+export function unmarkOwned(manifest: Manifest): Manifest {
+  const { labels, annotations, ...metadata } = manifest.metadata;
+  if (labels?.[APPLICATION_LABEL] === undefined && annotations?.[TRACKING_ID] === undefined) return manifest;
+  const without = (map: Readonly<Record<string, string>> | undefined, name: string) => {
+    const rest = Object.fromEntries(Object.entries(map ?? {}).filter(([field]) => field !== name));
+    return Object.keys(rest).length === 0 ? undefined : rest;
+  };
+  const [kept, noted] = [without(labels, APPLICATION_LABEL), without(annotations, TRACKING_ID)];
+  return {
+    ...manifest,
+    metadata: { ...metadata, ...(kept && { labels: kept }), ...(noted && { annotations: noted }) },
+  };
+}
+
 /** Whose mark the manifest bears at this key. A mark made for another key is a copy's, and nobody's. */
 export function ownerOfManifest(manifest: Manifest, key: Key): Owner | undefined {
   const text = manifest.metadata.annotations?.[TRACKING_ID];

@@ -24,6 +24,7 @@ export {
   refOf,
   targetOf,
   trackingId,
+  unmarkOwned,
 } from "./identity.ts";
 export type { Key, Owner, Ref } from "./identity.ts";
 export { canonicalJson, digestOf, formatPointer, isObject, parsePointer } from "./json.ts";

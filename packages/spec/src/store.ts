@@ -39,7 +39,8 @@ export type Outcome =
 /** What became of one object in a run. */
 export interface ChangeRecord {
   readonly key: Key;
-  readonly action: Exclude<Action, "none">;
+  /** `release`: its mark was taken off, and it is left as it is. */
+  readonly action: Exclude<Action, "none"> | "release";
   readonly reason?: string;
   readonly outcome: "done" | "failed" | "skipped" | "pending";
   readonly message?: string;

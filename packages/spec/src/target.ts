@@ -189,6 +189,12 @@ export interface Target {
   owned?(owner: Owner, context: CallContext): Promise<readonly Tracked[]>;
   /** For targets that mark what they write (`markOwned`): whose mark the object bears. Without it the inventory alone says what is ours. */
   ownerOf?(live: Live, key: Key): Owner | undefined;
+  /**
+   * For targets that mark what they write: takes the owner's mark off, and leaves the object as it is otherwise. What is
+   * gone, or bears no mark, is left. Throws `NOT_OURS` where it bears another's. Without it, an application that has objects
+   * on a target that marks cannot be ejected.
+   */
+  release?(tracked: Tracked, context: WriteContext): Promise<void>;
   /** What this target is, for ever: a cluster's uid, an account. Nothing is deleted where it is not what the inventory was written for. */
   identity?(): Promise<string>;
   capabilities?(): Promise<Capabilities>;

@@ -73,6 +73,7 @@ it("counts the calls that reach it, and the objects they ask for", async () => {
   expect({ ...target.calls, reset: 0 }).toEqual({
     observe: 4,
     observed: 4,
+    release: 0,
     apply: 1,
     delete: 1,
     owned: 1,

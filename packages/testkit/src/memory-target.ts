@@ -22,7 +22,7 @@ import { liveOf, MemoryServer } from "./memory-server.ts";
 import { memoryWatch } from "./memory-watch.ts";
 import { memoryWrites, sameOwner } from "./memory-writes.ts";
 
-export type MemoryMethod = "observe" | "apply" | "delete" | "owned" | "watch";
+export type MemoryMethod = "observe" | "apply" | "delete" | "release" | "owned" | "watch";
 export type Latency = number | ((method: MemoryMethod) => number);
 
 export interface MemoryTargetOptions {
@@ -87,6 +87,7 @@ const noCalls: Record<MemoryMethod | "observed", number> = {
   observed: 0,
   apply: 0,
   delete: 0,
+  release: 0,
   owned: 0,
   watch: 0,
 };
@@ -159,6 +160,10 @@ export function memoryTarget(options: MemoryTargetOptions = {}): MemoryTarget {
       ? {}
       : {
           ownerOf: (live, key) => ownerOfManifest(live.manifest, key),
+          async release(tracked, context) {
+            await enter("release", context.signal);
+            await writes.release(tracked, context);
+          },
           async owned(owner, { signal }) {
             await enter("owned", signal);
             const ours = server.list().filter(({ manifest, key }) => sameOwner(ownerOfManifest(manifest, key), owner));

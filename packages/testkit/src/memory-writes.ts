@@ -19,6 +19,7 @@ import {
   type TargetState,
   type Tracked,
   type WriteContext,
+  unmarkOwned,
 } from "@trueup/spec";
 import { liveOf, mergeFields, type MemoryServer, type StoredObject } from "./memory-server.ts";
 
@@ -35,6 +36,7 @@ export interface MemoryWrites {
   find(key: Key, state: TargetState | undefined): StoredObject | undefined;
   apply(item: Item, planned: Planned, seen: Observed, context: WriteContext): Promise<Applied>;
   delete(tracked: Tracked, context: WriteContext): Promise<Deleted>;
+  release(tracked: Tracked, context: WriteContext): Promise<void>;
 }
 
 export function memoryWrites(server: MemoryServer, options: MemoryWriteOptions): MemoryWrites {
@@ -135,7 +137,15 @@ export function memoryWrites(server: MemoryServer, options: MemoryWriteOptions):
     return wait;
   }
 
-  return { find, apply, delete: remove };
+  async function release({ key, state }: Tracked, context: WriteContext): Promise<void> {
+    const current = find(key, state);
+    const mark = current === undefined ? undefined : markOf(current, key);
+    if (current === undefined || mark === undefined) return;
+    if (!isOwnMark(mark, context)) throw notOurs(key, mark);
+    server.write(current, unmarkOwned(current.manifest));
+  }
+
+  return { find, apply, delete: remove, release };
 }
 
 export const sameOwner = (a: Owner | undefined, b: Owner): boolean =>

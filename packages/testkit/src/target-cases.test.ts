@@ -21,6 +21,7 @@ const change = (manifest: Manifest): Manifest => ({
 const ALL: TargetAbilities = {
   marks: true,
   watch: true,
+  release: true,
   owned: true,
   health: true,
   identity: true,
@@ -63,7 +64,7 @@ describe("the memory target is a target", () => {
 });
 
 describe("without marks", () => {
-  const does = { ...ALL, marks: false, owned: false };
+  const does = { ...ALL, marks: false, release: false, owned: false };
   for (const { name, run } of targetCases(harnessOf({ marks: false }, does))) it(name, run);
 });
 
@@ -233,6 +234,16 @@ const SABOTAGE: readonly Sabotage[] = [
     what: "takes every object for its own application's",
     spoil: () => ({ ownerOf: () => ({ installation: "testkit", application: "conformance" }) }),
     fails: ["ownership: an object made by hand", "ownership: another application's", "ownership: a copy"],
+  },
+  {
+    what: "releases by deleting",
+    spoil: (target) => ({ release: async ({ key }) => void target.remove(key) }),
+    fails: ["release: the mark goes", "release: another application's"],
+  },
+  {
+    what: "makes anew what it releases",
+    spoil: (target) => ({ release: async () => target.put(sample("web")) }),
+    fails: ["release: what is gone"],
   },
   {
     what: "lists everybody's objects as owned",

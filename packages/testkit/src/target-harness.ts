@@ -5,6 +5,8 @@ import type { Case } from "./case.ts";
 export interface TargetAbilities {
   /** Marks what it writes: has `ownerOf`. */
   readonly marks?: boolean;
+  /** Takes its mark off again: has `release`. */
+  readonly release?: boolean;
   readonly watch?: boolean;
   readonly owned?: boolean;
   readonly plan?: boolean;

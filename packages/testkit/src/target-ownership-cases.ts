@@ -3,6 +3,7 @@ import { keyOf, toTrueUpError, type Deleted, type Manifest, type Planned } from 
 import type { Case } from "./case.ts";
 import { declaredIn, drive, fieldsOf, observeTracked, OTHER, OWNER, rejectsWith } from "./target-driver.ts";
 import { targetCase, type TargetHarness } from "./target-harness.ts";
+import { releaseCases } from "./target-release-cases.ts";
 
 const NOT_OURS = ["NOT_OURS"] as const;
 const NO_LONGER = ["NOT_OURS", "STALE", "CONFLICT"] as const;
@@ -16,6 +17,7 @@ export function ownershipCases(harness: TargetHarness): readonly Case[] {
     ...(does.marks === true ? [markCase(harness)] : []),
     ...(does.marks === true && does.names !== false ? foreignCases(harness) : []),
     ...(does.owned === true ? [ownedCase(harness)] : []),
+    ...(does.release === true ? releaseCases(harness) : []),
   ];
 }
 

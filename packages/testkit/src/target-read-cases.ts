@@ -8,6 +8,7 @@ const STATUSES = new Set<HealthStatus>(["healthy", "progressing", "degraded", "s
 
 const METHODS = [
   ["marks", "ownerOf"],
+  ["release", "release"],
   ["watch", "watch"],
   ["owned", "owned"],
   ["plan", "plan"],
