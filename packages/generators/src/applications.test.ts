@@ -45,9 +45,9 @@ describe("applications", () => {
     const generate = list([{ name: "a" }, { name: "b" }]);
     const made = await manifests({
       generate,
-      fill: (values, { spec }) => {
-        Object.assign(spec, { path: `apps/${String(values["name"])}` });
-        return { metadata: { name: `team-${String(values["name"])}` }, spec };
+      fill: (values: JsonObject, { spec }) => {
+        Object.assign(spec, { path: `apps/${values["name"] as string}` });
+        return { metadata: { name: `team-${values["name"] as string}` }, spec };
       },
     });
     expect(made.map(({ metadata, spec }) => [metadata, (spec as JsonObject)["path"]])).toEqual([
@@ -122,6 +122,11 @@ describe("applications", () => {
   });
 });
 
+interface Directories {
+  readonly directory: { readonly name: string };
+  readonly file: { readonly directory: { readonly name: string } };
+}
+
 const harness = (options: Pick<ApplicationsOptions, "generate" | "fill">): RendererHarness => ({
   create: () => applications({ template, ...options }),
   detected: false,
@@ -139,7 +144,7 @@ describe.each([
     harness({
       generate: matrix(list([{ env: "x" }]), files({ match: "**/team*.yaml" })),
       fill: (values, { spec }) => ({
-        metadata: { name: `${String((values["file"] as JsonObject)["path"]).replaceAll("/", "-")}` },
+        metadata: { name: ((values["file"] as JsonObject)["path"] as string).replaceAll("/", "-") },
         spec: { ...spec, parameters: { size: values["size"] as number } },
       }),
     }),
@@ -149,9 +154,9 @@ describe.each([
     harness({
       generate: matrix(directories({ match: "*", exclude: ["c", "d"] }), files({ match: "*/team.yaml" })),
       fill: (values, { spec }) => {
-        const { directory: own, file } = values as unknown as Record<"directory" | "file", Record<string, JsonObject>>;
+        const { directory: own, file } = values as unknown as Directories;
         return {
-          metadata: { name: `${String(own["name"])}-${String(file["directory"]?.["name"])}` },
+          metadata: { name: `${own.name}-${file.directory.name}` },
           spec: { ...spec, parameters: { size: values["size"] as number } },
         };
       },

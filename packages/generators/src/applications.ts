@@ -4,7 +4,7 @@ import {
   isObject,
   isTrueUpError,
   parsePointer,
-  TrueUpError,
+  type TrueUpError,
   type Declared,
   type Json,
   type JsonObject,
@@ -24,14 +24,15 @@ export interface ApplicationTemplate {
  * What is filled in: fields of the Application by the values they take, both as JSON Pointers
  * (`{ "/metadata/name": "/name", "/spec/path": "/path" }`), or a function that answers the Application. Values keep their type.
  */
-export type Fill =
+export type Fill<Values = JsonObject> =
   | Readonly<Record<Pointer, Pointer>>
-  | ((values: JsonObject, template: ApplicationTemplate) => ApplicationTemplate);
+  | ((values: Values, template: ApplicationTemplate) => ApplicationTemplate);
 
-export interface ApplicationsOptions {
+/** `Values`: what the function of `fill` takes the values for; nothing checks that they are so. */
+export interface ApplicationsOptions<Values = JsonObject> {
   readonly generate: ValueGenerator;
   readonly template: ApplicationTemplate;
-  readonly fill: Fill;
+  readonly fill: Fill<Values>;
   /** Default `applications`. */
   readonly name?: string;
 }
@@ -40,7 +41,12 @@ export interface ApplicationsOptions {
  * A renderer that makes one `trueup.dev/v1` Application for each set of values. Chosen by name only: it detects nothing.
  * Two sets that give one name are an error that names both.
  */
-export function applications({ generate, template, fill, name = "applications" }: ApplicationsOptions): Renderer {
+export function applications<Values = JsonObject>({
+  generate,
+  template,
+  fill,
+  name = "applications",
+}: ApplicationsOptions<Values>): Renderer {
   return {
     name,
     version: digestOf({ generate: generate.name, template: template as unknown as JsonObject, fill: textOf(fill) }),
@@ -73,15 +79,15 @@ export function applications({ generate, template, fill, name = "applications" }
   };
 }
 
-const textOf = (fill: Fill): Json => (typeof fill === "function" ? String(fill) : { ...fill });
+const textOf = (fill: Fill<never>): Json => (typeof fill === "function" ? String(fill) : { ...fill });
 
-function declare(
+function declare<Values>(
   set: GeneratedValues,
-  { template, fill, name: renderer }: Required<Omit<ApplicationsOptions, "generate">>,
+  { template, fill, name: renderer }: Required<Omit<ApplicationsOptions<Values>, "generate">>,
 ): Declared {
-  const copy = structuredClone(template) as ApplicationTemplate;
+  const copy = structuredClone<ApplicationTemplate>(template);
   const { metadata = {}, spec } =
-    typeof fill === "function" ? fill(structuredClone(set.values) as JsonObject, copy) : filled(copy, fill, set);
+    typeof fill === "function" ? fill(structuredClone(set.values) as Values, copy) : filled(copy, fill, set);
   const { name } = metadata;
   if (typeof name !== "string" || name === "") {
     throw errorAt("INVALID", set.origin, "the application has no name: /metadata/name is filled in by nothing");

@@ -31,7 +31,7 @@ export function globs(what: string, { match, exclude = [] }: PathsOptions): Glob
     }
   }
   const wanted = picomatch([...patterns]);
-  const left = picomatch([...[exclude].flat()]);
+  const left = picomatch([exclude].flat());
   // Without `**`, braces or groups a glob matches as many segments as it has.
   const deepest = Math.max(
     ...patterns.map((pattern) => (/\*\*|[{(]/.test(pattern) ? Infinity : pattern.split("/").length)),
