@@ -15,14 +15,18 @@ const UNLIMITED = { packObjects: Infinity, inflatedBytes: Infinity, objectBytes:
 /**
  * Once there are many packs, one of what the commits in use hold takes the place of all. Where an object is missing or too large
  * to be packed anew, nothing is removed, and it is tried again when there are twice as many.
+ * `partial`: files may be missing, as they were never wanted.
  */
-export function compactor(store: ObjectStore): (commits: Iterable<string>, signal?: AbortSignal) => Promise<void> {
+export function compactor(
+  store: ObjectStore,
+  options: { readonly partial?: boolean } = {},
+): (commits: Iterable<string>, signal?: AbortSignal) => Promise<void> {
   let limit = MAX_PACKS;
   return async (commits, signal) => {
     const before = store.packs();
     if (before.length <= limit) return;
     try {
-      const entries = await entriesOf(store, commits, signal);
+      const entries = await entriesOf(store, commits, options.partial === true, signal);
       const pack = await ingestPack(buildPack(entries), {
         limits: UNLIMITED,
         base: () => undefined,
@@ -41,6 +45,7 @@ export function compactor(store: ObjectStore): (commits: Iterable<string>, signa
 async function entriesOf(
   objects: Objects,
   commits: Iterable<string>,
+  partial: boolean,
   signal: AbortSignal | undefined,
 ): Promise<Buffer[]> {
   const entries: Buffer[] = [];
@@ -64,7 +69,10 @@ async function entriesOf(
     if (object.type === "commit") reach(readCommit(objects, oid)?.tree ?? oid);
     if (object.type === "tag") reach(parseTag(oid, object.data).object);
     if (object.type === "tree") {
-      for (const { mode, oid: child } of parseTree(oid, object.data)) if (mode !== MODE.submodule) reach(child);
+      for (const { mode, oid: child } of parseTree(oid, object.data)) {
+        const absent = partial && mode !== MODE.directory && !objects.has(child);
+        if (mode !== MODE.submodule && !absent) reach(child);
+      }
     }
   }
   return entries;

@@ -4,7 +4,7 @@ import { checkProxy, parseLocation, type GitOptions } from "./git.ts";
 import { limitsOf } from "./options.ts";
 import { displayUrl } from "./redact.ts";
 
-export type GitWriterOptions = Omit<GitOptions, "ref" | "name" | "verify" | "ignore">;
+export type GitWriterOptions = Omit<GitOptions, "ref" | "name" | "verify" | "ignore" | "sparse">;
 
 export interface Authorship {
   readonly author: Signature;

@@ -35,6 +35,11 @@ export interface GitOptions {
   readonly limits?: Partial<GitLimits>;
   /** Paths to leave out, in gitignore(5) syntax, besides what `.sourceignore` files in the repository name. */
   readonly ignore?: string;
+  /**
+   * The paths that are wanted: nothing else is there, and from a server that can filter the files of nothing else are fetched. For
+   * very large repositories. `.sourceignore` files of the directories above count. Default: all.
+   */
+  readonly sparse?: readonly string[];
   /** Opens only what is signed by one of these. Default: nothing is verified. */
   readonly verify?: VerifyOptions;
 }
@@ -58,6 +63,7 @@ export function git(options: GitOptions): Source {
         limits,
         ...(options.verify && { verify: options.verify }),
         ...(options.ignore !== undefined && { ignore: options.ignore }),
+        ...(options.sparse && { sparse: options.sparse }),
       }),
     );
   }

@@ -9,6 +9,7 @@ import { memoryBytes, Pack } from "./pack.ts";
 import { relationOf, type ParentsOf } from "./relation.ts";
 import type { Remote } from "./remote.ts";
 import { parentsAtHand } from "./snapshot.ts";
+import type { FetchRequest } from "./upload-pack.ts";
 
 /** Tells what a revision is to the one before, asking the server for history where what is here does not tell. */
 export interface History {
@@ -34,8 +35,8 @@ export function remoteHistory(remote: Remote, here: Objects, limits: GitLimits):
   async function learn(from: string, depth: number, filter: boolean, signal?: AbortSignal): Promise<void> {
     // Without a base the answer would be all that these commits hold.
     if (!filter && !here.has(from)) return;
-    const request = filter
-      ? { want: [from], have: [], depth, commitsOnly: true }
+    const request: FetchRequest = filter
+      ? { want: [from], have: [], depth, filter: "tree:0" }
       : { want: [from], have: [from], depth, bytes: WHOLE_BYTES };
     const { pack } = await remote.fetch(request, signal);
     const ingested = await ingestPack(pack, { limits, base: (oid) => here.read(oid), ...(signal && { signal }) });

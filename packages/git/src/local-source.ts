@@ -14,13 +14,14 @@ export interface LocalSourceOptions {
   readonly limits: GitLimits;
   readonly verify?: VerifyOptions;
   readonly ignore?: string;
+  readonly sparse?: readonly string[];
 }
 
 /** A repository on this machine, read where it lies. */
-export function localSource({ name, path, wanted, limits, verify, ignore = "" }: LocalSourceOptions): Source {
+export function localSource({ name, path, wanted, limits, verify, ignore = "", sparse }: LocalSourceOptions): Source {
   const repository = openLocalRepository(path, limits.objectBytes);
   // A repository is trusted to hold what its commits name: what is missing shows when it is read.
-  const opener = snapshotOpener(repository.objects, { limits, complete: false, ignore });
+  const opener = snapshotOpener(repository.objects, { limits, complete: false, ignore, ...(sparse && { sparse }) });
   const verifier = verify && createVerifier(verify);
   const parentsOf = parentsAtHand(repository.objects);
   return {

@@ -8,6 +8,7 @@ import { ingestPack } from "./pack-ingest.ts";
 import { displayUrl } from "./redact.ts";
 import type { Remote } from "./remote.ts";
 import { readCommit, snapshotOpener, type OpenedCommit } from "./snapshot.ts";
+import type { FetchRequest } from "./upload-pack.ts";
 
 /** Commits of a remote repository, fetched where they are not here. */
 export interface RemoteObjects {
@@ -23,41 +24,76 @@ export interface RemoteObjectsOptions {
   readonly limits: GitLimits;
   /** Absent: trees are as they are. */
   readonly ignore?: string;
+  /** Absent: all paths. */
+  readonly sparse?: readonly string[];
 }
 
+/** Files asked for by their ids in one request. */
+const WANTS = 5000;
+
 export function remoteObjects(remote: Remote, options: RemoteObjectsOptions): RemoteObjects {
-  const { limits } = options;
+  const { limits, sparse } = options;
   const store = openStore(options);
   const opener = snapshotOpener(store, {
     limits,
     complete: true,
     ...(options.ignore !== undefined && { ignore: options.ignore }),
+    ...(options.sparse !== undefined && { sparse: options.sparse }),
   });
   const makeRoom = evictor(options);
   // Fetches under way, by commit: asked for twice, fetched once.
   const fetching = new Map<string, Promise<void>>();
   let last: string | undefined;
 
-  async function fetch(id: string, have: readonly string[], signal?: AbortSignal): Promise<void> {
-    const { pack } = await remote.fetch({ want: [id], have, depth: 1 }, signal);
+  async function fetch(request: FetchRequest, signal?: AbortSignal): Promise<void> {
+    const { pack } = await remote.fetch(request, signal);
     store.add(await ingestPack(pack, { limits, base: (oid) => store.read(oid), ...(signal && { signal }) }));
     store.touch();
     makeRoom();
   }
 
   /** The commit and all it holds: as what differs from a commit that is here, or where that does not work out, as a whole. */
-  async function fetchCommit(id: string, previous: string | undefined, signal?: AbortSignal): Promise<void> {
+  async function fetchCommit(
+    id: string,
+    previous: string | undefined,
+    filter: Pick<FetchRequest, "filter">,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const have = [previous, last].find((known) => known !== undefined && known !== id && isHere(known));
     if (have !== undefined) {
       try {
-        await fetch(id, [have], signal);
+        await fetch({ want: [id], have: [have], depth: 1, ...filter }, signal);
         return;
       } catch (error) {
         // A base is missing or damaged here, or an answer was: the whole is asked for, which stands on nothing.
         if (!isIncomplete(error)) throw error;
       }
     }
-    await fetch(id, [], signal);
+    await fetch({ want: [id], have: [], depth: 1, ...filter }, signal);
+  }
+
+  /** The commit with its trees, then the files of the paths that are wanted and not here, by their ids. */
+  async function fetchPaths(id: string, previous: string | undefined, signal?: AbortSignal): Promise<void> {
+    if (!(await remote.filters(signal))) return await fetchCommit(id, previous, {}, signal);
+    try {
+      if (isHere(id)) return await fetchMissing(id, signal);
+    } catch (error) {
+      if (!isIncomplete(error)) throw error;
+    }
+    await fetchCommit(id, previous, { filter: "blob:none" }, signal);
+    try {
+      await fetchMissing(id, signal);
+    } catch (error) {
+      // Some servers give commits only.
+      if (!isTrueUpError(error) || error.code !== "STALE") throw error;
+      await fetch({ want: [id], have: [], depth: 1 }, signal);
+    }
+  }
+
+  async function fetchMissing(id: string, signal?: AbortSignal): Promise<void> {
+    const missing = opener.missing(id);
+    for (let at = 0; at < missing.length; at += WANTS)
+      await fetch({ want: missing.slice(at, at + WANTS), have: [] }, signal);
   }
 
   function isHere(id: string): boolean {
@@ -78,7 +114,8 @@ export function remoteObjects(remote: Remote, options: RemoteObjectsOptions): Re
         if (!isTrueUpError(error) || error.code !== "ABORTED") throw error;
       }
     }
-    const mine = fetchCommit(id, previous, signal).finally(() => fetching.delete(id));
+    const started = sparse ? fetchPaths(id, previous, signal) : fetchCommit(id, previous, {}, signal);
+    const mine = started.finally(() => fetching.delete(id));
     fetching.set(id, mine);
     await mine;
   }
@@ -128,9 +165,11 @@ function evictor({ cacheDir = defaultCacheDirectory(), limits }: RemoteObjectsOp
   };
 }
 
-function openStore({ url, cacheDir, limits }: RemoteObjectsOptions): ObjectStore {
+function openStore({ url, cacheDir, limits, sparse }: RemoteObjectsOptions): ObjectStore {
   if (cacheDir === false) return memoryStore(limits.objectBytes);
-  const directory = repositoryDirectory(cacheDir ?? defaultCacheDirectory(), displayUrl(url));
+  // A commit that is in a store counts as there with all it holds, which one of some paths is not.
+  const place = sparse === undefined ? displayUrl(url) : `${displayUrl(url)}#sparse`;
+  const directory = repositoryDirectory(cacheDir ?? defaultCacheDirectory(), place);
   try {
     return diskStore(directory, limits.objectBytes);
   } catch (error) {

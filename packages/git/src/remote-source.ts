@@ -27,7 +27,7 @@ export async function remoteSource(options: RemoteSourceOptions): Promise<Source
   const remote = await openRemote(options);
   const objects = remoteObjects(remote, { ...options, ignore: options.ignore ?? "" });
   const verifier = options.verify && createVerifier(options.verify);
-  const compact = compactor(objects.store);
+  const compact = compactor(objects.store, { partial: options.sparse !== undefined });
   const history = remoteHistory(remote, objects.store, limits);
   // Commits with snapshots that are open or being opened, with their number: what must not be evicted.
   const inUse = new Map<string, number>();

@@ -7,6 +7,7 @@ import type { Objects } from "./object-store.ts";
 import type { GitLimits } from "./options.ts";
 import type { ParentsOf } from "./relation.ts";
 import { sourceIgnore } from "./source-ignore.ts";
+import { sparseTrees } from "./sparse.ts";
 import { gitTree, ObjectTreeReader } from "./tree.ts";
 
 export interface OpenedCommit {
@@ -14,20 +15,28 @@ export interface OpenedCommit {
   readonly commit: Commit;
 }
 
-/** With `ignore` (may be `""`) trees are without what it and `.sourceignore` files name. Opens revisions of one repository whose objects are at hand. Remembers which trees it checked. */
+/** With `ignore` (may be `""`) trees are without what it and `.sourceignore` files name, with `sparse` only its paths are there. Opens revisions of one repository whose objects are at hand. Remembers which trees it checked. */
 export interface SnapshotOpener {
   /** Undefined where the commit itself is not at hand. Throws `INVALID`, `LIMIT`, `INCOMPLETE` for a tree that is refused. */
   open(id: string, signal?: AbortSignal): Promise<OpenedCommit | undefined>;
+  /** Files of a commit that is at hand, among those that are wanted, which are not. */
+  missing(id: string): readonly string[];
 }
 
-export function snapshotOpener(
-  objects: Objects,
-  options: { readonly limits: GitLimits; readonly complete: boolean; readonly ignore?: string },
-): SnapshotOpener {
+export interface SnapshotOptions {
+  readonly limits: GitLimits;
+  readonly complete: boolean;
+  readonly ignore?: string;
+  readonly sparse?: readonly string[];
+}
+
+export function snapshotOpener(objects: Objects, options: SnapshotOptions): SnapshotOpener {
   const reader = new ObjectTreeReader(objects, options.limits.objectBytes);
   const checked = new Map<string, { entries: number; depth: number }>();
   const { ignore } = options;
-  const view = ignore === undefined ? (tree: string) => gitTree(reader, tree) : sourceIgnore(reader, ignore);
+  const sparse = options.sparse && sparseTrees(reader.present(), options.sparse);
+  const wanted = sparse?.reader ?? reader;
+  const view = ignore === undefined ? (tree: string) => gitTree(wanted, tree) : sourceIgnore(wanted, ignore);
   let removals = objects.removals;
   return {
     async open(id, signal) {
@@ -39,14 +48,19 @@ export function snapshotOpener(
       }
       const found = readCommit(objects, id);
       if (found === undefined) return undefined;
-      const { tree, ...commit } = found;
-      await checkTree(tree, reader.present(), {
+      const { tree: whole, ...commit } = found;
+      const tree = sparse?.root(whole) ?? whole;
+      await checkTree(tree, sparse?.reader ?? reader.present(), {
         limits: options.limits,
         complete: options.complete,
         checked,
         ...(signal && { signal }),
       });
       return { tree: view(tree), commit };
+    },
+    missing(id) {
+      const found = readCommit(objects, id);
+      return (found && sparse?.missing(found.tree)) ?? [];
     },
   };
 }

@@ -105,7 +105,7 @@ describe("fetch, protocol 2", () => {
     expect(fetchRequestV2({ want: [A], have: [B], depth: 1 })).toBe(
       `0012command=fetch\n0011agent=trueup\n0017object-format=sha1\n0001000ethin-pack\n000eofs-delta\n0010no-progress\n0035shallow ${B}\n000ddeepen 1\n0032want ${A}\n0032have ${B}\n0009done\n0000`,
     );
-    expect(fetchRequestV2({ want: [A], have: [], commitsOnly: true })).toContain("0012filter tree:0\n0032want");
+    expect(fetchRequestV2({ want: [A], have: [], filter: "tree:0" })).toContain("0012filter tree:0\n0032want");
     expect(fetchRequestV2({ want: [A], have: [] })).not.toMatch(/deepen|shallow|filter/);
   });
 

@@ -13,8 +13,8 @@ export interface FetchRequest {
   readonly have: readonly string[];
   /** Commits to send from each branch's tip. Absent: all. */
   readonly depth?: number;
-  /** Leaves out trees and files: history alone. Only where the server offers it. */
-  readonly commitsOnly?: boolean;
+  /** Leaves out trees and files (history alone), or files. Only where the server offers it. */
+  readonly filter?: "tree:0" | "blob:none";
   /** Of the answer, at most, where that is less than `limits.packBytes`. */
   readonly bytes?: number;
 }
@@ -100,7 +100,7 @@ export function fetchRequestV2(request: FetchRequest): string {
     packetLine("thin-pack\n"),
     packetLine("ofs-delta\n"),
     packetLine("no-progress\n"),
-    ...(request.commitsOnly ? [packetLine("filter tree:0\n")] : []),
+    ...(request.filter === undefined ? [] : [packetLine(`filter ${request.filter}\n`)]),
     ...request.have.map((oid) => packetLine(`shallow ${oid}\n`)),
     ...(request.depth === undefined ? [] : [packetLine(`deepen ${request.depth}\n`)]),
     ...request.want.map((oid) => packetLine(`want ${oid}\n`)),

@@ -56,6 +56,8 @@ export interface GitServer {
   readonly root: string;
   /** Every request so far; may be emptied. */
   readonly requests: GitServerRequest[];
+  /** Bytes of the bodies that were to be sent so far. */
+  readonly bytesSent: number;
   /** `http://127.0.0.1:…/<repository>`. */
   url(repository: string): string;
   /** May be set anew at any time. */
@@ -101,7 +103,7 @@ export async function gitServer(options: GitServerOptions = {}): Promise<GitServ
   const root = options.root ?? (await mkdtemp(join(tmpdir(), "trueup-git-")));
   const requests: GitServerRequest[] = [];
   const children = new Set<ReturnType<typeof spawn>>();
-  const state: { fault: GitServerOptions["fault"] } = { fault: options.fault };
+  const state: { fault: GitServerOptions["fault"]; bytesSent: number } = { fault: options.fault, bytesSent: 0 };
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readAll(request);
@@ -122,6 +124,7 @@ export async function gitServer(options: GitServerOptions = {}): Promise<GitServ
       return;
     }
     const answer = await runBackend(root, seen, options, children);
+    state.bytesSent += answer.body.length;
     response.writeHead(answer.status, answer.headers);
     send(response, answer.body, fault);
   }
@@ -139,6 +142,9 @@ export async function gitServer(options: GitServerOptions = {}): Promise<GitServ
     root,
     requests,
     url: (repository) => `http://127.0.0.1:${port}/${repository}`,
+    get bytesSent() {
+      return state.bytesSent;
+    },
     get fault() {
       return state.fault;
     },

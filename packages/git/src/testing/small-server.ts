@@ -53,7 +53,10 @@ export async function smallServer(path: string): Promise<SmallServer> {
         if (left > 1) for (const parent of parents) add(parent, left - 1);
       }
       if (object.type === "tree")
-        for (const entry of parseTree(oid, object.data)) if (entry.mode !== MODE.submodule) add(entry.oid, left);
+        for (const entry of parseTree(oid, object.data)) {
+          if (entry.mode === MODE.submodule) continue;
+          if (entry.mode === MODE.directory || !body.includes("filter blob:none")) add(entry.oid, left);
+        }
     };
     for (const oid of wants) add(oid, depth);
     const pack = buildPack([...entries.values()]);
