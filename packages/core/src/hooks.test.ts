@@ -93,7 +93,7 @@ describe("hooks that are due", () => {
       object("b", ["pre-sync"], { wave: -1 }),
       object("c", ["pre-sync"], { wave: 10 }),
     ];
-    const waves = wavesOf([...due(hooks)].reverse());
+    const waves = wavesOf(due(hooks).toReversed());
     expect(waves.map((wave) => wave.map(({ name }) => name))).toEqual([
       ["Job.batch b"],
       ["Job.batch c", "Job.batch a"],

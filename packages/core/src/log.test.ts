@@ -40,7 +40,7 @@ it.each<[ControllerEvent, string, string, object]>([
     { type: "hook-finished", ...run, phase: "pre-sync", hook: "check", outcome: "failed", durationMs: 1, error },
     "error",
     "down",
-    { ...{ application: "app", run: "r" }, phase: "pre-sync", hook: "check", code: "UNAVAILABLE" },
+    { application: "app", run: "r", phase: "pre-sync", hook: "check", code: "UNAVAILABLE" },
   ],
   [
     { type: "hook-finished", ...run, phase: "pre-sync", hook: "check", outcome: "done", durationMs: 1 },

@@ -17,7 +17,7 @@ export async function runHookFunction(
     try {
       return await call(async (inner) => await attempted(body, { ...context, attempt, signal: inner }), limits);
     } catch (error) {
-      if (signal.aborted || attempt > retries || !(error as TrueUpError).retryable) throw error;
+      if (attempt > retries || !(error as TrueUpError).retryable) throw error;
       await sleep(retryDelayMs * 2 ** (attempt - 1), signal);
     }
   }

@@ -70,7 +70,7 @@ export async function runHookObjects(options: HookObjectsOptions): Promise<void>
   const changes = new Map<Key, PlannedItem>();
   for (const { key, id, declared } of starting) {
     const before = resumed.has(key) ? options.inventory().get(key) : undefined;
-    const { prune: _, ...row } = intendedRow(key, declared, before, graph.dependsOn.get(key) ?? []);
+    const row = intendedRow(key, declared, before, graph.dependsOn.get(key) ?? []);
     const item = { key, declared, tracked: { ...row, hook: { id, run } } };
     const now = resumed.has(key) ? seen.get(key) : undefined;
     changes.set(key, plannedItem(item, "create", "a hook", now ?? { status: "absent" }));
@@ -133,16 +133,9 @@ function standsFrom(
     const { apiVersion } = hook.declared.manifest;
     return [{ key: hook.key, apiVersion, dependsOn: [], ...(uid !== undefined && { uid }) }];
   }
-  const ours = row?.hook?.run === run && found.status !== "absent" && isMade(options, hook.key, row, found);
+  const ours = row?.hook?.run === run && found.status !== "absent";
   if (ours && healthOf(options, hook.key, found).status !== "degraded") return "resumed";
   return [...inventory().values()].filter((other) => isOf(other, hook) && isStale(other));
-}
-
-/** Whether what stands there is what our row speaks of, and not another's that came in between. */
-function isMade({ apply }: HookObjectsOptions, key: Key, row: Tracked, found: Observed): boolean {
-  const ownerOf = apply.targets.get(targetOf(key))?.target.ownerOf;
-  if (row.applied !== undefined || found.status !== "found" || ownerOf === undefined) return true;
-  return isOwnMark(ownerOf(found.live, key), { owner: apply.owner });
 }
 
 /**

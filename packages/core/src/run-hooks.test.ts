@@ -4,7 +4,10 @@ import {
   type Application,
   type HookContext,
   type HookFunction,
+  type Key,
   type Live,
+  type Stop,
+  type WatchEvent,
   type Renderer,
 } from "@trueup/spec";
 import { describe, expect, it } from "vitest";
@@ -272,6 +275,39 @@ describe("functions as hooks", () => {
     expect(sequence(here)).toEqual(["failed"]);
   });
 
+  it("nor was one whose objects wait for each other", async () => {
+    const here = world(
+      {
+        "a.yaml": annotated("a", "one", { "trueup.dev/depends-on": "ConfigMap/b" }),
+        "b.yaml": annotated("b", "one", { "trueup.dev/depends-on": "ConfigMap/a" }),
+      },
+      { hooks: [{ phase: "sync-fail", run: "note" }] },
+      { hooks: { note() {} } },
+    );
+    expect((await here.controller.sync("web")).error?.code).toBe("CYCLE");
+    expect(sequence(here)).toEqual(["failed"]);
+  });
+
+  it("wait longer before each attempt", async () => {
+    const at: number[] = [];
+    const here = world(
+      { "a.yaml": config("a", "one") },
+      { hooks: [{ phase: "post-sync", run: "flaky", retries: 2, retryDelayMs: 30 }] },
+      {
+        hooks: {
+          flaky() {
+            at.push(performance.now());
+            throw new Error("x");
+          },
+        },
+      },
+    );
+    await here.controller.sync("web");
+    const [first = 0, second = 0, third = 0] = at;
+    expect(second - first).toBeGreaterThan(28);
+    expect(third - second).toBeGreaterThan(58);
+  });
+
   it("are tried again as often as they say, but not what cannot succeed later", async () => {
     const attempts: number[] = [];
     const trial = async (thrown: unknown, retries: number) => {
@@ -344,6 +380,46 @@ describe("functions as hooks", () => {
     const next = world({}, { hooks: [{ phase: "post-sync", run: "smoke" }] }, { ...here, hooks: { smoke: waiting } });
     expect((await next.controller.sync("web")).outcome).toBe("succeeded");
     expect(sequence(next)).toEqual(["post-sync smoke", "post-sync smoke done", "succeeded"]);
+  });
+
+  it("a newer revision cuts a post-sync off, but no pre-sync", async () => {
+    const open: { phase: string; end: () => void; aborted: () => boolean }[] = [];
+    const here = world(
+      { "a.yaml": config("a", "one") },
+      {
+        hooks: [
+          { phase: "pre-sync", run: "wait" },
+          { phase: "post-sync", run: "wait" },
+        ],
+      },
+      {
+        hooks: {
+          wait: ({ phase, signal }) =>
+            new Promise<void>((end) => open.push({ phase, end, aborted: () => signal.aborted })),
+        },
+      },
+    );
+    await here.controller.start();
+    await until(() => open.length === 1, "pre-sync");
+    here.source.commit({ "a.yaml": config("a", "two") });
+    await here.controller.refresh();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(open[0]?.aborted()).toBe(false);
+    open[0]?.end();
+    await until(() => open.length === 2, "the next");
+    open[1]?.end();
+    await until(() => open.length === 3, "post-sync");
+    expect(open.map(({ phase }) => phase)).toEqual(["pre-sync", "pre-sync", "post-sync"]);
+    here.source.commit({ "a.yaml": config("a", "three") });
+    await here.controller.refresh();
+    await until(() => open.length === 4, "the third");
+    expect(open[2]?.aborted()).toBe(true);
+    expect(open[3]?.phase).toBe("pre-sync");
+    expect(sequence(here)).toContain("post-sync wait cancelled");
+    open[3]?.end();
+    await until(() => open.length === 5, "the end");
+    open[4]?.end();
+    await until(() => here.controller.status("web").phase === "idle", "idle");
   });
 
   it("what is through does not run again after a restart, what is not does", async () => {
@@ -478,6 +554,73 @@ describe("objects as hooks", () => {
     ]);
   });
 
+  it("have a row on disk before they are made", async () => {
+    const target = memoryTarget();
+    const apply = target.apply.bind(target);
+    const rows: unknown[] = [];
+    const here = world({ "b.yaml": hook("b", "pre-sync") }, {}, { target });
+    target.apply = async (item, ...rest) => {
+      rows.push((await here.store.read("web")).inventory.get(item.key));
+      return await apply(item, ...rest);
+    };
+    await here.controller.sync("web");
+    expect(rows).toEqual([
+      {
+        key: "memory//ConfigMap/demo/b",
+        apiVersion: "v1",
+        dependsOn: [],
+        hook: { id: "memory//ConfigMap/demo/b", run: expect.stringMatching(/ pre-sync$/) },
+      },
+    ]);
+  });
+
+  it("do not wait for what they name: waves order them", async () => {
+    const files = {
+      "a.yaml": config("a", "one"),
+      "b.yaml": hook("b", "pre-sync", { "trueup.dev/depends-on": "ConfigMap/a" }),
+    };
+    expect((await world(files).controller.sync("web")).outcome).toBe("succeeded");
+  });
+
+  it("a stop between two waves begins nothing more", async () => {
+    const target = memoryTarget();
+    const apply = target.apply.bind(target);
+    const here = world(
+      { "b.yaml": hook("b", "pre-sync"), "c.yaml": hook("c", "pre-sync", { "trueup.dev/wave": "1" }) },
+      {},
+      { target },
+    );
+    target.apply = async (...call) => {
+      const applied = await apply(...call);
+      void here.controller.stop();
+      return applied;
+    };
+    expect((await here.controller.sync("web")).outcome).toBe("cancelled");
+    expect(sequence(here)).toEqual(["pre-sync ConfigMap demo/b", "pre-sync ConfigMap demo/b done", "cancelled"]);
+  });
+
+  it("news of the one that was there before is none of the one that is there now", async () => {
+    const target = sickness({ b: "progressing" });
+    const { watch } = target;
+    let tell: (event: WatchEvent) => void = () => {};
+    target.watch = async (scope, listener) => {
+      tell = listener;
+      return (await watch?.call(target, scope, () => {})) as Stop;
+    };
+    const here = world({ "b.yaml": hook("b", "pre-sync") }, {}, { target });
+    await here.controller.start();
+    await until(() => sequence(here).length === 1 && target.live(at("b")) !== undefined, "it runs");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const live = target.live(at("b")) as Live;
+    target.setHealth(({ uid }) => ({ status: uid === live.uid ? "progressing" : "degraded" }));
+    tell({ type: "changed", key: "memory//ConfigMap/demo/b" as Key, live: { ...live, uid: "earlier" } });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(sequence(here)).toHaveLength(1);
+    target.setHealth(() => ({ status: "healthy" }));
+    tell({ type: "changed", key: "memory//ConfigMap/demo/b" as Key, live });
+    await until(() => sequence(here).includes("succeeded"), "it is over");
+  });
+
   it("one that fails stops the run and says why in the target's words, bounded; the next try makes it anew", async () => {
     let bad: string | undefined;
     const target = memoryTarget({
@@ -560,6 +703,19 @@ describe("objects as hooks", () => {
     expect(await left(true)).toBe(failure);
   });
 
+  it("under its own name it goes before it runs again, whatever the policy", async () => {
+    const files = (value: string) => ({
+      "a.yaml": config("a", value),
+      "b.yaml": hook("b", "post-sync", { "trueup.dev/hook-delete-policy": "on-failure" }),
+    });
+    const here = world(files("one"));
+    await here.controller.sync("web");
+    const { uid } = here.target.live(at("b")) ?? {};
+    here.source.commit(files("two"));
+    await here.controller.sync("web");
+    expect(here.target.live(at("b"))?.uid).not.toBe(uid);
+  });
+
   it("what an earlier rollout left is deleted before, under generated names too", async () => {
     const generated = (policy: string, value: string): string =>
       `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  generateName: job-\n  namespace: demo\n  annotations: { trueup.dev/hook: post-sync${policy} }\ndata: { value: ${value} }\n`;
@@ -629,6 +785,9 @@ describe("objects as hooks", () => {
     await until(() => names(target).includes("b"), "made");
     await first.controller.stop();
     expect((await syncing).outcome).toBe("cancelled");
+    expect((await history(first.controller))[0]?.hooks).toMatchObject([
+      { outcome: "cancelled", message: "the controller stops" },
+    ]);
     const { uid } = target.live(at("b")) ?? {};
     const second = world(files, {}, { ...first });
     const again = second.controller.sync("web");
@@ -776,10 +935,22 @@ describe("a removal", () => {
     expect(result?.error?.message).toBe("pre-delete hook ConfigMap demo/b failed: b says so");
     expect(sequence(here)).toEqual(["pre-delete ConfigMap demo/b", "pre-delete ConfigMap demo/b failed", "failed"]);
     expect(names(target)).toEqual(["a", "b"]);
+    // What is left of it is no deletion of the next attempt: it runs again.
+    here.events.splice(0);
+    const again = await here.controller.remove("web", { resources: "delete" });
+    expect(again?.plan?.changes.map(({ key }) => key)).toEqual(["memory//ConfigMap/demo/a"]);
     here.events.splice(0);
     await here.controller.remove("web", { resources: "orphan" });
     expect(sequence(here)).toEqual([]);
     expect(names(target)).toEqual(["a", "b"]);
+  });
+
+  it("of one whose sync failed half-way runs them too", async () => {
+    const here = world(files, retryless, { target: sickness({ a: "degraded" }) });
+    expect((await here.controller.sync("web")).outcome).toBe("failed");
+    here.events.splice(0);
+    await here.controller.remove("web", { resources: "delete" });
+    expect(sequence(here)).toContain("pre-delete ConfigMap demo/b done");
   });
 
   it("of an application without such hooks does not need its tree to render", async () => {
@@ -887,6 +1058,30 @@ describe("soaking", () => {
       outcome: "failed",
       error: { message: "it was degraded while it soaked: a says so" },
     });
+  });
+
+  it("what is progressing begins it anew, also where only the watch saw it", async () => {
+    const health: Record<string, "progressing"> = { a: "progressing" };
+    const { controller, clock, target } = clocked({}, sickness(health));
+    setTimeout(() => delete health["a"], 50);
+    await controller.sync("web");
+    clock.now += 400_000;
+    expect(await controller.sync("web")).toMatchObject({ outcome: "soaking", retryAfterMs: 200_000 });
+    health["a"] = "progressing";
+    setTimeout(() => delete health["a"], 50);
+    expect(await controller.sync("web")).toMatchObject({ outcome: "soaking", retryAfterMs: 600_000 });
+    clock.now += 400_000;
+    await controller.start();
+    await until(() => controller.status("web").phase === "soaking", "soaking");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const touch = (): void => target.edit(at("a"), (object) => void (object["touched"] = String(Math.random())));
+    health["a"] = "progressing";
+    touch();
+    await new Promise((resolve) => queueMicrotask(() => resolve(undefined)));
+    delete health["a"];
+    touch();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await controller.sync("web")).toMatchObject({ outcome: "soaking", retryAfterMs: 600_000 });
   });
 
   it("what was healed in it begins it anew; healing later does not soak", async () => {

@@ -189,7 +189,7 @@ export function createHooks(engine: Engine, runtime: Runtime, of: () => HookRun)
 
   async function failed(thrown: unknown): Promise<void> {
     const error = toTrueUpError(thrown);
-    if (runtime.removing || NO_FAILURES.has(error.code) || begun() === undefined) return;
+    if (NO_FAILURES.has(error.code) || begun() === undefined) return;
     await runPhase("sync-fail", of().signal, error).catch(() => {});
   }
 
