@@ -12,6 +12,7 @@ import {
 } from "@trueup/spec";
 import { describe, expect, it } from "vitest";
 import type { ControllerEvent } from "./events.ts";
+import { memoryStore } from "./memory-store.ts";
 import { annotated, config, history, names, until, world, type World } from "./testing/world.ts";
 
 const hook = (name: string, phases: string, more: Readonly<Record<string, string>> = {}): string =>
@@ -587,8 +588,8 @@ describe("objects as hooks", () => {
     const apply = target.apply.bind(target);
     const here = world(
       { "b.yaml": hook("b", "pre-sync"), "c.yaml": hook("c", "pre-sync", { "trueup.dev/wave": "1" }) },
-      {},
-      { target },
+      { hooks: [{ phase: "pre-sync", run: "note", wave: 1 }] },
+      { target, hooks: { note() {} } },
     );
     target.apply = async (...call) => {
       const applied = await apply(...call);
@@ -849,6 +850,34 @@ describe("objects as hooks", () => {
     expect(target.get(at("a"))?.["data"]).toEqual({ value: "one" });
     target.delete = remove;
     expect((await here.controller.sync("web")).outcome).toBe("succeeded");
+  });
+
+  it("the end of a run waits for what it began: a store that breaks leaves no hook running behind it", async () => {
+    let end = (): void => {};
+    let state = "running";
+    const store = memoryStore();
+    const here = world(
+      { "b.yaml": hook("b", "pre-sync") },
+      { hooks: [{ phase: "pre-sync", run: "slow" }] },
+      {
+        store: {
+          ...store,
+          async write(changes) {
+            const breaks = changes.some(({ rows }) => rows.some((row) => row.type === "track"));
+            if (breaks) throw new TrueUpError("UNAVAILABLE", "the disk is full");
+            await store.write(changes);
+          },
+        },
+        hooks: { slow: () => new Promise<void>((resolve) => (end = resolve)).then(() => void (state = "ended")) },
+      },
+    );
+    here.controller.subscribe(({ type }) => {
+      if (type === "run-finished") state += ", then the run";
+    });
+    const syncing = here.controller.sync("web");
+    setTimeout(() => end(), 50);
+    expect((await syncing).error?.message).toBe("the disk is full");
+    expect(state).toBe("ended, then the run");
   });
 
   it("several that fail are told as one error, in a wave and beside a function", async () => {

@@ -105,12 +105,15 @@ export function createHooks(engine: Engine, runtime: Runtime, of: () => HookRun)
     try {
       for (const wave of wavesOf(due)) {
         if (signal.aborted) throw toAborted(signal);
-        const errors = await Promise.all([
+        const ends = await Promise.allSettled([
           ...wave.map(async (hook) => (hook.type === "function" ? await runFunction(hook, signal, error) : undefined)),
           runObjects(phase, wave, signal),
         ]);
+        // Nothing of a wave goes on behind the run's back: what broke, and did not merely fail, is thrown once all have ended.
+        for (const end of ends) if (end.status === "rejected") throw end.reason;
+        const errors = ends.flatMap((end) => (end.status === "fulfilled" ? end.value : undefined));
         throwFirst(
-          errors.flat().filter((one) => one !== undefined),
+          errors.filter((one) => one !== undefined),
           signal,
         );
       }
