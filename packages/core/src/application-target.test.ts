@@ -125,6 +125,15 @@ describe("applications from Git", () => {
     await until(() => expect(children()).toEqual(["c"]));
   });
 
+  it("are not healthy while they soak", async () => {
+    const { controller } = await world({ "a.json": app("a", { soakMs: 400 }) });
+    await until(() => expect(controller.status("a").phase).toBe("soaking"));
+    await until(() => expect(controller.status("all").health.status).toBe("progressing"));
+    expect(controller.status("a").phase).toBe("soaking");
+    await until(() => expect(controller.status("a").phase).toBe("idle"));
+    await until(() => expect(controller.status("all").health).toEqual(healthy));
+  });
+
   it("are set after those that they depend on are healthy, and removed before them; the order is the events'", async () => {
     const files = { "a.json": app("a", { dependsOn: [{ application: "b" }] }), "b.json": app("b") };
     const { controller, git, events, names, children } = await world(files);

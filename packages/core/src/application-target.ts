@@ -325,6 +325,6 @@ function healthOf({ phase, health, current, suspended, lastRun, reason, error }:
   if (suspended !== undefined || phase === "suspended") return { status: "suspended", message };
   if (phase === "failed" || phase === "blocked") return { status: "degraded", message };
   if (!current || lastRun === undefined) return { status: "progressing", message: "it has not run as it is declared" };
-  if (phase === "waiting") return { status: "progressing", message };
+  if (phase === "waiting" || phase === "soaking") return { status: "progressing", message };
   return health.status === "unknown" ? { status: "progressing", message: "it runs" } : health;
 }
