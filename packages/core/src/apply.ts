@@ -23,7 +23,9 @@ import { createHealthWaiter, observedHealth, type HealthWaiter } from "./health.
 import type { Keyed } from "./keyed.ts";
 import { isBarrier, type Graph, type Node } from "./order.ts";
 import { callContext, type PlannedItem, type Planning } from "./plan.ts";
+import type { Late } from "./reference-run.ts";
 import { rowOf } from "./row.ts";
+import { scrubbed } from "./scrub.ts";
 import { createStepper, type StepOutcome } from "./stepper.ts";
 
 export interface ApplyOptions {
@@ -48,6 +50,8 @@ export interface ApplyOptions {
   readonly health?: HealthWaiter;
   /** Before the first call about an object. */
   readonly onStart?: (key: Key) => void;
+  /** Plans a change again at its turn: what it refers to is known by then. Default: it stays as it is. */
+  readonly late?: (planned: PlannedItem) => Promise<Late>;
   readonly onResult?: (result: ObjectResult) => void;
   readonly signal?: AbortSignal;
 }
@@ -190,15 +194,38 @@ async function walk(
       return "failed";
     }
     options.onStart?.(node);
+    let current = planned;
     try {
-      const { record, tracked, retryAfterMs, health } = await carryOut(options, graph, planned);
+      const late = await options.late?.(planned);
+      if (late?.status === "stands") {
+        options.record(late.settled.map((tracked) => ({ type: "track", tracked })));
+        onResult(
+          resultOf(
+            node,
+            planned.change,
+            "done",
+            performance.now() - startedAt,
+            "stands as declared: nothing was written",
+          ),
+        );
+        return "done";
+      }
+      if (late?.status === "put-off") {
+        onResult({
+          ...resultOf(node, planned.change, "pending", performance.now() - startedAt, late.reason),
+          retryAfterMs: 0,
+        });
+        return "failed";
+      }
+      if (late !== undefined) current = late.planned;
+      const { record, tracked, retryAfterMs, health } = await carryOut(options, graph, current);
       const more = { ...(tracked && { tracked }), ...(retryAfterMs !== undefined && { retryAfterMs }) };
       onResult({ key: node, record, durationMs: performance.now() - startedAt, ...more });
       if (record.outcome === "pending") return "failed";
       if (!awaited.has(node) || !isUnhealthy(health)) return "done";
       return (await options.health.wait(node, signal)).status === "healthy" ? "done" : "failed";
     } catch (thrown) {
-      const error = toTrueUpError(thrown);
+      const error = scrubbed(toTrueUpError(thrown), current.item.declared);
       const result = resultOf(node, planned.change, "failed", performance.now() - startedAt, error.message);
       onResult({ ...result, error });
       return "failed";

@@ -3,6 +3,7 @@ import {
   formatKey,
   toTrueUpError,
   TrueUpError,
+  type ApplicationState,
   type Health,
   type HookRecord,
   type Key,
@@ -13,6 +14,7 @@ import {
 } from "@trueup/spec";
 import type { ObjectResult } from "./apply.ts";
 import type { ControllerEvent, StepName, Untimed } from "./events.ts";
+import { exportsStand, readExports } from "./exports.ts";
 import type { Blocked, Gate, GateOptions } from "./gate.ts";
 import { explained } from "./explain.ts";
 import { handOver } from "./hand-over.ts";
@@ -43,6 +45,12 @@ export interface RunOptions {
 /** What waits for another application to be rendered, or to end its run, is looked at again. */
 const HELD_AGAIN_MS = 5_000;
 
+const digestsOf = (exports: ApplicationState["exports"] = {}): string =>
+  Object.entries(exports)
+    .map(([name, { digest }]) => `${name} ${digest}`)
+    .toSorted()
+    .join();
+
 /** Whether this run has nothing to do: same inputs, the last run ended well, and every target is seen and undisturbed. */
 export function isSettled(engine: Engine, runtime: Runtime, resolved: Resolved): boolean {
   const { status, application, record } = runtime;
@@ -51,6 +59,7 @@ export function isSettled(engine: Engine, runtime: Runtime, resolved: Resolved):
     return false;
   // It has become healthy since: that is to be recorded.
   if (status.lastRun.health?.status === "progressing" && status.health?.status === "healthy") return false;
+  if (!exportsStand(engine, runtime)) return false;
   return targetsOf(application).every((routed) => {
     const name = engine.targets[routed]?.name ?? routed;
     return engine.sees(name) && runtime.observed.has(name);
@@ -191,11 +200,13 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
   ): Promise<RunResult> {
     ended = true;
     const begun: Begun = { run, trigger, startedAt, finishedAt: engine.now() };
+    const exported = runtime.record?.state.exports;
     const recorded = record(runtime, begun, ending);
     const all = [...rows, ...recorded.rows];
     // Rows that were recorded before wait for it too: without the lease nothing can be written.
     if (lease !== undefined) await journalOf().persist(all);
     put(recorded.rows);
+    if (digestsOf(exported) !== digestsOf(runtime.record?.state.exports)) markReferrers();
     runtime.status.lastRun = recorded.entry;
     runtime.status.ranFor = ranFor;
     const failed = runtime.status.failures + (ending.outcome === "failed" ? 1 : 0);
@@ -214,6 +225,25 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       ...(blocked && { blocked }),
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     };
+  }
+
+  /** What others may take is there, or the run did not end well. */
+  async function withExports(
+    verdict: Verdict,
+  ): Promise<{ readonly verdict: Verdict; readonly exports?: Ending["exports"] }> {
+    if (verdict.outcome !== "succeeded" || rendered === undefined) return { verdict };
+    try {
+      return { verdict, exports: await readExports(engine, runtime, rendered.objects, planning?.references) };
+    } catch (error) {
+      return { verdict: { outcome: "failed", error: toTrueUpError(error) } };
+    }
+  }
+
+  /** Who took an export, or waits for one. */
+  function markReferrers(): void {
+    for (const [name, { referred }] of engine.applications) {
+      if (referred.exports.has(application)) engine.mark(name, "reference");
+    }
   }
 
   function finish({
@@ -297,6 +327,9 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       const { policyFindings: findings } = found;
       if (findings.length > 0) emit({ type: "policies-found", application, run, findings });
       for (const key of found.changes.keys()) runtime.inFlight.set(key, undefined);
+      if (found.waits.length > 0) {
+        throw new TrueUpError("BLOCKED", `application ${application} waits for ${found.waits.join(", ")}`);
+      }
     },
     gateOptions: () => ({
       stopped: engine.stopped(),
@@ -345,6 +378,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
           await journalOf().persist(rows);
         },
         health: runtime.health,
+        ...(planning && { late: planning.late }),
         signal,
         onResult(result) {
           const { key, record, durationMs, error, retryAfterMs } = result;
@@ -467,8 +501,9 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
               : "succeeded";
       return { outcome, error: outcome === "succeeded" ? undefined : broke };
     },
-    async finished(health: Health, verdict: Verdict): Promise<RunResult> {
+    async finished(health: Health, given: Verdict): Promise<RunResult> {
       const { status } = runtime;
+      const { verdict, exports } = await withExports(given);
       const { outcome, error } = verdict;
       status.health = health;
       status.phase = PHASE_AFTER[outcome] ?? "idle";
@@ -481,7 +516,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
         delete status.plan;
         if (resolved !== undefined) status.revision = resolved.revision;
       }
-      return await end({ ...about(), ...verdict, health });
+      return await end({ ...about(), ...verdict, health, exports });
     },
     async failed(thrown: unknown): Promise<RunResult> {
       const error = toTrueUpError(thrown);

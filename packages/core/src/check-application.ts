@@ -1,6 +1,7 @@
 import { TrueUpError, type Application, type Pointer, type Project } from "@trueup/spec";
 import { PHASES } from "./hook-objects.ts";
 import { failurePolicyNames } from "./failure-policy.ts";
+import { EXPORT_NAME, parseObjectName } from "./references.ts";
 import { namedProject, projectProblems } from "./project.ts";
 import { routesOf } from "./select.ts";
 import { checkWindows } from "./sync-windows.ts";
@@ -79,6 +80,16 @@ function problemsOf(application: Application, names: Names): readonly string[] {
   // What could not be read as a number would limit nothing.
   if (limit !== undefined && !(typeof limit === "number" ? limit >= 0 : /^[0-9]+(?:\.[0-9]+)?%$/.test(limit)))
     wrong.push(`prune/limit: a number from 0, or a percentage like 25%, is wanted, not ${limit}`);
+  for (const [name, { object, pointer, target }] of Object.entries(application.exports ?? {})) {
+    if (!EXPORT_NAME.test(name))
+      wrong.push(`exports/${name}: 1 to 63 letters, digits, dots, dashes, underscores are wanted`);
+    if (parseObjectName(object) === undefined) {
+      wrong.push(`exports/${name}/object: Kind[.group]/[namespace/]name is wanted, not ${JSON.stringify(object)}`);
+    }
+    if (!pointer.startsWith("/"))
+      wrong.push(`exports/${name}/pointer: a JSON Pointer is wanted, not ${JSON.stringify(pointer)}`);
+    known(`exports/${name}/target`, target, names.targets);
+  }
   if (application.path !== undefined && application.path.split("/").includes("..")) {
     wrong.push("path: it leads out of the source");
   }

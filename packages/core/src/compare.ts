@@ -197,6 +197,7 @@ function describe({ item, seen, keyed, application }: Comparison, planned: Plann
   const live = seen.status === "found" ? seen.live : undefined;
   const sensitive = new Set([
     ...(declared?.sensitive ?? []),
+    ...(item.tracked?.sensitive ?? []),
     ...(live?.sensitive ?? []),
     ...(declared === undefined ? [] : sensitivePointers(declared.manifest)),
     ...(live === undefined ? [] : sensitivePointers(live.manifest)),

@@ -526,8 +526,9 @@ export function createController<
     },
     async remove(name, { resources, guarded = false }) {
       const runtime = runtimeOf(name);
-      const dependents = [...runtimes.values()].filter(({ application }) =>
-        application.dependsOn?.some((on) => on.application === name),
+      const dependents = [...runtimes.values()].filter(
+        ({ application, referred }) =>
+          application.dependsOn?.some((on) => on.application === name) === true || referred.exports.has(name),
       );
       if (dependents.length > 0) {
         throw new TrueUpError(

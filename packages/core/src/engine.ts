@@ -28,7 +28,7 @@ import { checkProjects, namedProject } from "./project.ts";
 import { createRenderCache } from "./render-cache.ts";
 import type { Engine } from "./runtime.ts";
 import { checkRetention, type Retention } from "./retention.ts";
-import { sealingStore } from "./seal.ts";
+import { createSealer, sealingStore } from "./seal.ts";
 import { sourceHead, type SourceHead } from "./sources.ts";
 
 export interface EngineOptions<
@@ -143,12 +143,14 @@ export async function createEngine(
   const keyed = createKeyed(textOf(secret, SECRET));
   const { events, sources, targets, guarded, seeing } = parts;
   const checks = options.schemas ?? schemas();
+  const sealer = options.key === undefined ? undefined : createSealer(options.key);
   const engine: Engine = {
     sources,
     renderers: { ...options.renderers, plain: options.renderers?.["plain"] ?? plain() },
     targets,
     guarded,
-    store: options.key === undefined ? store : sealingStore(store, options.key),
+    store: sealer === undefined ? store : sealingStore(store, sealer),
+    ...(sealer && { sealer }),
     projectOf: ({ project }) => namedProject(options.projects, project),
     installation: textOf(installation, INSTALLATION),
     holder: `${process.pid}-${randomUUID()}`,

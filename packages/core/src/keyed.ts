@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync } from "node:crypto";
-import { digestOf, type Declared, type Manifest, type Mask } from "@trueup/spec";
+import { digestOf, type Declared, type Json, type Manifest, type Mask } from "@trueup/spec";
 import { project } from "@trueup/diff";
 
 /** Digests that say nothing to those without the key: a Secret's value cannot be guessed from the store. */
@@ -8,6 +8,8 @@ export interface Keyed {
   fingerprint(manifest: Manifest, mask: Mask): string;
   /** Of a declared object as a whole. */
   declared(declared: Declared): string;
+  /** Of one value. */
+  value(value: Json | undefined): string;
   /** The key for redaction: equal values show alike within what one controller prints. */
   readonly redaction: string;
   /** Seeds the renderers' random values. */
@@ -28,6 +30,7 @@ export function createKeyed(secret: string): Keyed {
   return {
     redaction: derive("redaction"),
     random: derive("random"),
+    value: (value) => hmac(digestOf(value ?? null)),
     fingerprint: (manifest, mask) => hmac(digestOf(project(manifest, mask))),
     declared(declared) {
       let digest = known.get(declared);

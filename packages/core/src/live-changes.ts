@@ -77,6 +77,9 @@ export function liveChanges({ engine, owners, runtimes, mark, seeing }: LiveChan
         runtime.hookHealth.report(key, target.target.health?.(live) ?? { status: "healthy" });
       return;
     }
+    const referrers = runtime.referred.changedIn(key, live.manifest, engine.keyed.value);
+    for (const referrer of referrers) runtime.dirty.add(referrer);
+    if (referrers.length > 0) mark(runtime, "reference");
     if (!stands(runtime, key, live)) {
       if (runtime.inFlight.has(key)) runtime.inFlight.set(key, live);
       else drifted(runtime, key, "changed by hand");

@@ -1,6 +1,7 @@
 import type { Item } from "@trueup/spec";
 import { order, orderDeletes, type Graph } from "./order.ts";
 import type { Planning } from "./plan.ts";
+import type { References } from "./resolve-references.ts";
 import type { RenderedApplication } from "./render.ts";
 import type { Engine } from "./runtime.ts";
 
@@ -10,11 +11,14 @@ const NOTHING: Graph = { nodes: new Set(), before: new Map(), dependsOn: new Map
 export function orderPlan(
   { guarded }: Pick<Engine, "guarded">,
   rendered: Pick<RenderedApplication, "objects"> | undefined,
-  { changes }: Pick<Planning, "changes">,
+  { changes, references }: Pick<Planning, "changes"> & { readonly references?: Pick<References, "edges"> | undefined },
 ): { readonly graph: Graph; readonly deletes: Graph } {
   if (changes.size === 0) return { graph: NOTHING, deletes: NOTHING };
   const targets = new Map([...guarded].map(([name, { target }]) => [name, target]));
   const declared = [...(rendered?.objects ?? [])].map(([key, declared]): Item => ({ key, declared }));
   const deleted = [...changes.values()].filter(({ change }) => change.action === "delete").map(({ item }) => item);
-  return { graph: order(declared, targets), deletes: deleted.length === 0 ? NOTHING : orderDeletes(deleted, targets) };
+  return {
+    graph: order(declared, targets, references?.edges),
+    deletes: deleted.length === 0 ? NOTHING : orderDeletes(deleted, targets),
+  };
 }

@@ -29,12 +29,20 @@ export interface Graph {
 type Orderer = Pick<Target, "order">;
 
 /**
- * The order of creates and updates: waves, `depends-on`, and what the targets imply. Only edges between the given items count.
+ * The order of creates and updates: waves, `depends-on`, references, and what the targets imply. Only edges between the given items count.
  * Throws `CYCLE`, naming the path, and `INVALID` for a `depends-on` that names nothing.
  */
-export function order(items: readonly Item[], targets: ReadonlyMap<string, Orderer>): Graph {
+export function order(
+  items: readonly Item[],
+  targets: ReadonlyMap<string, Orderer>,
+  references: readonly Edge[] = [],
+): Graph {
   const known = new Map(items.map((item) => [item.key, item]));
-  const edges = [...impliedEdges(items, targets), ...items.flatMap((item) => declaredEdges(item, known))];
+  const edges = [
+    ...impliedEdges(items, targets),
+    ...items.flatMap((item) => declaredEdges(item, known)),
+    ...references,
+  ];
   const before = new Map<Node, Node[]>();
   const dependsOn = new Map<Key, Key[]>();
   for (const { from, to } of edges) {

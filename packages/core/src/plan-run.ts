@@ -1,9 +1,11 @@
 import { toTrueUpError, targetOf, type PolicyFinding, type Rollout } from "@trueup/spec";
 import { dueHooks, plannedHook, REMOVAL, rolloutOf, type DueHook } from "./hooks.ts";
-import type { Planning } from "./plan.ts";
+import type { PlannedItem, Planning, PlanOptions } from "./plan.ts";
 import type { Moves } from "./moves.ts";
 import { planWithMoves } from "./plan-moves.ts";
 import { asFindings, evaluatePolicies } from "./policies/evaluate.ts";
+import { planLate, referencesOf, type Late } from "./reference-run.ts";
+import type { References } from "./resolve-references.ts";
 import { checkOwned, routedNames } from "./project.ts";
 import type { RenderedApplication } from "./render.ts";
 import type { Resolved } from "./resolve.ts";
@@ -34,6 +36,11 @@ export interface RunPlanning extends Planning {
   /** Hooks that are not through. */
   readonly due: readonly DueHook[];
   readonly rollout: Rollout | undefined;
+  readonly references: References | undefined;
+  /** Exports of other applications that are not there yet. */
+  readonly waits: readonly string[];
+  /** Plans an object again at its turn, when what it refers to is known. */
+  readonly late: (change: PlannedItem) => Promise<Late>;
 }
 
 /** Step 3 in a run. What a watch vouches for is not read; what was read is no longer in doubt. */
@@ -55,7 +62,8 @@ export async function planRun(
   runtime.dirty = new Set();
   const seeing = new Set([...engine.guarded.keys()].filter(engine.sees));
   try {
-    const { planned, moves } = await planWithMoves(engine, runtime, {
+    const { references, waits } = await referencesOf(engine, runtime, rendered);
+    const options: PlanOptions & { readonly signal: AbortSignal } = {
       application,
       revision: resolved.revision,
       rendered,
@@ -73,8 +81,11 @@ export async function planRun(
       },
       identities,
       ...(record?.state.targets && { recordedIdentities: record.state.targets }),
+      references,
       signal,
-    });
+    };
+    const { planned, moves } = await planWithMoves(engine, runtime, options);
+    const late = async (change: PlannedItem): Promise<Late> => await planLate(options, planned, change);
     const { policies, policiesForAll, callTimeoutMs: timeoutMs } = engine;
     const uses = [...policiesForAll, ...(application.policies ?? [])];
     const policyFindings = await evaluatePolicies({
@@ -92,7 +103,7 @@ export async function planRun(
     for (const key of [...planning.changes.keys(), ...planning.failures.keys()]) runtime.dirty.add(key);
     for (const [key, health] of planning.health) runtime.health.report(key, health);
     for (const key of planning.releases) runtime.health.report(key, { status: "healthy" });
-    return { ...planning, identities, policyFindings, moves, due, rollout };
+    return { ...planning, identities, policyFindings, moves, due, rollout, references, waits, late };
   } catch (error) {
     for (const key of taken) runtime.dirty.add(key);
     throw toTrueUpError(error);

@@ -25,7 +25,9 @@ import type { GuardedTarget } from "./guard.ts";
 import type { RoutedHook } from "./hook-objects.ts";
 import type { Keyed } from "./keyed.ts";
 import type { RenderedApplication } from "./render.ts";
+import type { References, Resolution, Standing } from "./resolve-references.ts";
 import { formerNames } from "./row.ts";
+import { scrubbed } from "./scrub.ts";
 import { impersonationOf } from "./select.ts";
 
 export interface PlanOptions {
@@ -58,6 +60,8 @@ export interface PlanOptions {
   readonly kept?: ReadonlyMap<Key, string>;
   /** Declared objects that are not ours to have. */
   readonly refused?: ReadonlyMap<Key, TrueUpError>;
+  /** References of what is declared: resolved as the plan comes to them. */
+  readonly references?: References | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -83,6 +87,8 @@ export interface Planning {
   readonly health: ReadonlyMap<Key, Health>;
   /** Applications of this installation whose mark stands where an object of ours should. */
   readonly holders: ReadonlyMap<Key, string>;
+  /** Objects that hold `UNKNOWN` for what they refer to: planned again at their turn. */
+  readonly unknown: ReadonlySet<Key>;
   /** How many objects were read and compared. */
   readonly compared: number;
 }
@@ -90,12 +96,70 @@ export interface Planning {
 /** Step 3: desired and live become one value. Writes nothing. */
 export async function plan(options: PlanOptions): Promise<Planning> {
   const items = itemsOf(options);
+  const levels = options.references?.levels ?? [];
+  const referrers = new Set(levels.flat());
   const seen = await observeItems(
     options,
-    [...items.values()].filter((item) => !isSettled(options, item)),
+    [...items.values()].filter((item) => referrers.has(item.key) || !isSettled(options, item)),
   );
-  const verdicts = await judge(options, items, seen);
-  return summarize(options, verdicts, items.size);
+  const judged: Judged = {
+    items,
+    referrers,
+    seen,
+    verdicts: new Map(),
+    declaredUids: declaredUids(items, seen),
+    unknown: new Set(),
+  };
+  await judge(
+    options,
+    judged,
+    [...seen.keys()].filter((key) => !referrers.has(key)),
+  );
+  for (const level of levels) await judge(options, judged, await resolveLevel(options, judged, level));
+  return summarize(options, judged);
+}
+
+interface Judged {
+  readonly items: Map<Key, Item>;
+  /** Those with references. */
+  readonly referrers: ReadonlySet<Key>;
+  readonly seen: ReadonlyMap<Key, Observed>;
+  readonly verdicts: Map<Key, { readonly item: Item; readonly seen: Observed; readonly verdict: Verdict }>;
+  /** Nothing with such a uid is deleted. */
+  readonly declaredUids: ReadonlySet<string>;
+  readonly unknown: Set<Key>;
+}
+
+/** Puts values in place of references, as far as they are known by now. Answers the objects that can be compared. */
+async function resolveLevel(
+  { references, targets }: PlanOptions,
+  judged: Judged,
+  level: readonly Key[],
+): Promise<Key[]> {
+  const { items, seen, verdicts, unknown } = judged;
+  const standing = (source: Key): Standing => {
+    const observed = seen.get(source);
+    const live = observed?.status === "found" ? observed.live : undefined;
+    const verdict = verdicts.get(source)?.verdict.type;
+    if (verdict === "change" || verdict === "failure") return { status: "changes", live };
+    const judge = targets.get(targetOf(source))?.target.health;
+    const health = observed?.status === "settled" ? observed.health : live && judge?.(live);
+    return { status: "stands", live, healthy: (health?.status ?? "healthy") === "healthy" };
+  };
+  const resolved = (await references?.resolve(level, standing)) ?? new Map<Key, Resolution>();
+  const comparable: Key[] = [];
+  for (const [key, resolution] of resolved) {
+    const item = items.get(key) as Item;
+    if (resolution.status === "failed") {
+      const verdict: Verdict = { type: "failure", error: resolution.error };
+      verdicts.set(key, { item, seen: seen.get(key) as Observed, verdict });
+      continue;
+    }
+    items.set(key, { ...item, declared: resolution.declared });
+    if (resolution.unknown.length > 0) unknown.add(key);
+    comparable.push(key);
+  }
+  return comparable;
 }
 
 function itemsOf({ rendered, inventory, kept, removing = false }: PlanOptions): Map<Key, Item> {
@@ -178,38 +242,36 @@ export function callContext(
   };
 }
 
-async function judge(
-  options: PlanOptions,
-  items: ReadonlyMap<Key, Item>,
-  seen: ReadonlyMap<Key, Observed>,
-): Promise<ReadonlyMap<Key, { item: Item; seen: Observed; verdict: Verdict }>> {
-  const verdicts = new Map<Key, { item: Item; seen: Observed; verdict: Verdict }>();
-  const declaredUids = new Set<string>();
+function declaredUids(items: ReadonlyMap<Key, Item>, seen: ReadonlyMap<Key, Observed>): ReadonlySet<string> {
+  const uids = new Set<string>();
   for (const [key, observed] of seen) {
     if (items.get(key)?.declared === undefined) continue;
     const uid = observed.status === "found" ? observed.live.uid : items.get(key)?.tracked?.uid;
-    if (uid !== undefined) declaredUids.add(uid);
+    if (uid !== undefined) uids.add(uid);
   }
+  return uids;
+}
+
+async function judge(options: PlanOptions, judged: Judged, keys: readonly Key[]): Promise<void> {
+  const { items, seen, verdicts } = judged;
   // What a target plans by itself may take a request each: side by side, but not all at once.
-  const queue = [...seen];
+  const queue = [...keys];
   const worker = async (): Promise<void> => {
-    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-      const [key, observed] = next;
-      const item = items.get(key);
-      if (item === undefined) continue;
-      verdicts.set(key, { item, seen: observed, verdict: await judgeOne(options, item, observed, declaredUids) });
+    for (let key = queue.pop(); key !== undefined; key = queue.pop()) {
+      const [item, observed] = [items.get(key), seen.get(key)];
+      if (item === undefined || observed === undefined) continue;
+      verdicts.set(key, { item, seen: observed, verdict: await judgeOne(options, item, observed, judged) });
     }
   };
   await Promise.all(Array.from({ length: Math.min(options.application.concurrency ?? 16, queue.length) }, worker));
   options.signal?.throwIfAborted();
-  return verdicts;
 }
 
 async function judgeOne(
   options: PlanOptions,
   item: Item,
   seen: Observed,
-  declaredUids: ReadonlySet<string>,
+  { declaredUids, unknown, referrers }: Judged,
 ): Promise<Verdict> {
   const name = targetOf(item.key);
   const target = options.targets.get(name);
@@ -219,7 +281,7 @@ async function judgeOne(
     if (target === undefined || seen.status === "unknown") {
       throw seen.status === "unknown" ? seen.error : new TrueUpError("UNAVAILABLE", `the target ${name} is not there`);
     }
-    return await compareItem({
+    const verdict = await compareItem({
       item,
       seen,
       target,
@@ -228,11 +290,23 @@ async function judgeOne(
       keyed: options.keyed,
       declaredUids,
       sameTarget: isSameTarget(options, name),
-      plan: () => target.plan(item, seen, { ...callContext(options, item), purpose: options.purpose }),
+      // No server can say what it would do with a value that nobody knows.
+      plan: async () =>
+        unknown.has(item.key)
+          ? undefined
+          : await target.plan(item, seen, { ...callContext(options, item), purpose: options.purpose }),
     });
+    return referrers.has(item.key) ? explained(verdict, unknown.has(item.key)) : verdict;
   } catch (error) {
-    return { type: "failure", error: toTrueUpError(error) };
+    return { type: "failure", error: scrubbed(toTrueUpError(error), item.declared) };
   }
+}
+
+/** Of an object with references: that it is another than before need not be Git's doing. */
+function explained(verdict: Verdict, unknown: boolean): Verdict {
+  if (verdict.type !== "change" || verdict.change.reason !== "changed in Git") return verdict;
+  const reason = unknown ? "what it refers to changes" : "changed in Git, or what it refers to did";
+  return { ...verdict, planned: { ...verdict.planned, reason }, change: { ...verdict.change, reason } };
 }
 
 function isSameTarget({ identities, recordedIdentities }: PlanOptions, name: string): boolean {
@@ -240,11 +314,7 @@ function isSameTarget({ identities, recordedIdentities }: PlanOptions, name: str
   return now === undefined || recorded === undefined || now === recorded;
 }
 
-function summarize(
-  options: PlanOptions,
-  verdicts: ReadonlyMap<Key, { item: Item; seen: Observed; verdict: Verdict }>,
-  total: number,
-): Planning {
+function summarize(options: PlanOptions, { verdicts, items, unknown }: Judged): Planning {
   const changes: [Key, PlannedItem][] = [];
   const settles: Tracked[] = [];
   const releases: Key[] = [];
@@ -288,10 +358,20 @@ function summarize(
     digest: planDigest(options, list),
     changes: list,
     ...(options.hooks && options.hooks.length > 0 && { hooks: options.hooks }),
-    unchanged: total - list.length - releases.length - failures.size,
+    unchanged: items.size - list.length - releases.length - failures.size,
     findings,
   };
-  return { plan, changes: new Map(changes), settles, releases, failures, health, holders, compared: verdicts.size };
+  return {
+    plan,
+    changes: new Map(changes),
+    settles,
+    releases,
+    failures,
+    health,
+    holders,
+    unknown,
+    compared: verdicts.size,
+  };
 }
 
 const failureMessage = (key: Key, error: TrueUpError): string => {

@@ -41,6 +41,8 @@ export interface Ending {
   readonly deleteHooks?: boolean | undefined;
   /** Where it soaks. */
   readonly healthySince?: number | undefined;
+  /** What others may refer to from now on, where the run ended well. */
+  readonly exports?: ApplicationState["exports"];
 }
 
 export interface Begun {
@@ -80,8 +82,21 @@ function stateAfter(before: ApplicationState, ending: Ending, now: number): Appl
     ...(outcome === "succeeded" && revision && health?.status === "healthy" && { lastHealthy: revision }),
   };
   // Absent and empty mean the same: a steady state writes nothing.
-  const { approvals: kept, failures, ...rest } = next;
-  return { ...rest, ...(kept.length > 0 && { approvals: kept }), ...(failures > 0 && { failures }) };
+  const {
+    approvals: kept,
+    failures,
+    exports,
+    ...rest
+  } = {
+    ...next,
+    exports: outcome === "succeeded" ? ending.exports : before.exports,
+  };
+  return {
+    ...rest,
+    ...(kept.length > 0 && { approvals: kept }),
+    ...(failures > 0 && { failures }),
+    ...(exports && { exports }),
+  };
 }
 
 /** What failed, or was cut off, begins its soak anew. */

@@ -1,5 +1,6 @@
 import { TrueUpError, type Application, type Tree } from "@trueup/spec";
 import { render, type RenderedApplication, type RenderOptions } from "./render.ts";
+import { withoutReferences } from "./reference-run.ts";
 import { specificationOf, type Resolved } from "./resolve.ts";
 import type { Engine, Runtime } from "./runtime.ts";
 
@@ -47,7 +48,10 @@ export function renderOptions(engine: Engine, application: Application, tree: Tr
     tree,
     renderers: engine.renderers,
     targets: engine.targets,
-    validate: engine.validate,
+    validate:
+      application.references === false
+        ? engine.validate
+        : async (objects) => await withoutReferences(engine.validate, objects),
     surroundings: {
       source: async (name) => await otherTree(engine, name),
       capabilities: async (name) => await capabilitiesOf(engine, name),

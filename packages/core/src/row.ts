@@ -41,13 +41,14 @@ export function rowOf(input: RowInput): Tracked {
   // Shared by shape: ten thousand objects have a handful.
   const mask = internMask(input.mask ?? maskOf(declared.manifest));
   const state = input.state ?? before?.state;
-  const { formerly: _, ...kept } = before ?? {};
+  const { formerly: _f, sensitive: _s, ...kept } = before ?? {};
   return {
     ...intendedRow(key, declared, before && (kept as Tracked), input.dependsOn ?? before?.dependsOn ?? []),
     ...(live.uid !== undefined && { uid: live.uid }),
     mask,
     expected: keyed.fingerprint(live.manifest, maskFor(application, mask, live)),
     applied: keyed.declared(declared),
+    ...(declared.sensitive !== undefined && declared.sensitive.length > 0 && { sensitive: declared.sensitive }),
     ...(state !== undefined && { state }),
     ...(input.run !== undefined && { run: input.run }),
   };

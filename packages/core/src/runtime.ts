@@ -29,6 +29,8 @@ import { createMutex, type Mutex } from "./mutex.ts";
 import type { Policy } from "./policies/policy.ts";
 import type { NamedProject } from "./project.ts";
 import type { RenderedApplication } from "./render.ts";
+import { createReferred, type Referred } from "./referred.ts";
+import type { Sealer } from "./seal.ts";
 import type { SourceHead } from "./sources.ts";
 
 /** What all runs of a controller share. */
@@ -44,6 +46,8 @@ export interface Engine {
   readonly installation: string;
   readonly holder: string;
   readonly keyed: Keyed;
+  /** Absent where the controller has no key. */
+  readonly sealer?: Sealer;
   readonly cache: RenderCache;
   readonly leaseMs: number;
   readonly emit: (event: Untimed<ControllerEvent>) => void;
@@ -96,6 +100,8 @@ export interface Runtime {
   readonly observed: Set<string>;
   /** What a watch said, during a run, of objects that the run writes. */
   readonly inFlight: Map<Key, Live | "gone" | undefined>;
+  /** What the last plan took from live objects: a change of it is a change of those that took it. */
+  readonly referred: Referred;
   health: HealthWaiter;
   /** Of hooks' objects: they do not count for the application. */
   readonly hookHealth: HealthWaiter;
@@ -171,6 +177,7 @@ export function createRuntime(
     dirty: new Set(),
     observed: new Set(),
     inFlight: new Map(),
+    referred: createReferred(),
     health: createHealthWaiter({
       observe: async (keys, signal) => await observe(runtime, keys, signal),
       timeoutMs: () => runtime.application.healthTimeoutMs ?? 300_000,

@@ -1,7 +1,7 @@
 import type { Key, Lease, Store, Tracked } from "@trueup/spec";
 import { expect, it } from "vitest";
 import { memoryStore } from "./memory-store.ts";
-import { sealingStore } from "./seal.ts";
+import { createSealer, sealingStore } from "./seal.ts";
 
 const key = "t//K//a" as Key;
 const row: Tracked = { key, apiVersion: "v1", dependsOn: [], state: { token: "canary", nested: { n: 1 } } };
@@ -23,7 +23,7 @@ async function write(store: Store, tracked: Tracked): Promise<void> {
 
 it("a target's state is never written in plain text, and reads back as it was", async () => {
   const inner = memoryStore();
-  const store = sealingStore(inner, "a key of sixteen");
+  const store = sealingStore(inner, createSealer("a key of sixteen"));
   await write(store, row);
   const raw = (await inner.read("app")).inventory.get(key);
   expect(JSON.stringify(raw)).not.toContain("canary");
@@ -35,7 +35,7 @@ it("a target's state is never written in plain text, and reads back as it was", 
 
 it("two writes of the same are not told to be the same", async () => {
   const inner = memoryStore();
-  const store = sealingStore(inner, "a key of sixteen");
+  const store = sealingStore(inner, createSealer("a key of sixteen"));
   const raw = async (): Promise<unknown> => (await inner.read("app")).inventory.get(key)?.state;
   await write(store, row);
   const first = await raw();
@@ -45,8 +45,8 @@ it("two writes of the same are not told to be the same", async () => {
 
 it("another key, another object's state, or a changed byte does not open", async () => {
   const inner = memoryStore();
-  await write(sealingStore(inner, "a key of sixteen"), row);
-  const opening = sealingStore(inner, "another key of sixteen").read("app");
+  await write(sealingStore(inner, createSealer("a key of sixteen")), row);
+  const opening = sealingStore(inner, createSealer("another key of sixteen")).read("app");
   await expect(opening).rejects.toMatchObject({
     code: "INVALID",
     key,
@@ -55,7 +55,7 @@ it("another key, another object's state, or a changed byte does not open", async
   const other = "t//K//b" as Key;
   const sealed = (await inner.read("app")).inventory.get(key) as Tracked;
   await write(inner, { ...sealed, key: other });
-  await expect(sealingStore(inner, "a key of sixteen").read("app")).rejects.toMatchObject({ key: other });
+  await expect(sealingStore(inner, createSealer("a key of sixteen")).read("app")).rejects.toMatchObject({ key: other });
 });
 
 it("rows without state, and state that was never sealed, pass", async () => {
@@ -63,13 +63,13 @@ it("rows without state, and state that was never sealed, pass", async () => {
   const { state: _, ...plain } = row;
   await write(inner, row);
   await write(inner, { ...plain, key: "t//K//b" as Key });
-  const { inventory } = await sealingStore(inner, "a key of sixteen").read("app");
+  const { inventory } = await sealingStore(inner, createSealer("a key of sixteen")).read("app");
   expect([...inventory.values()].map(({ state }) => state)).toEqual([row.state, undefined]);
 });
 
 it("everything else is the store's own", async () => {
   const inner = memoryStore();
-  const store = sealingStore(inner, "a key of sixteen");
+  const store = sealingStore(inner, createSealer("a key of sixteen"));
   await write(store, row);
   expect(await Array.fromAsync(store.list())).toEqual(["app"]);
   await store.settings.set("x", 1);

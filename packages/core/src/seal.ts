@@ -4,6 +4,7 @@ import {
   TrueUpError,
   type ApplicationRecord,
   type PruneHistory,
+  type Json,
   type RowChange,
   type Store,
   type TargetState,
@@ -12,28 +13,47 @@ import {
 
 const SEALED = "trueup.dev/sealed";
 
-/** A store that never sees a target's state in plain text: AES-256-GCM with a key derived from the controller's, bound to the object's key. */
-export function sealingStore(store: Store, key: string): Store {
-  const secret = Buffer.from(hkdfSync("sha256", key, "", "trueup target state", 32));
+/** Opens only what it sealed, for the same thing. */
+export interface Sealer {
+  /** `boundTo` says what the value is of: it opens for nothing else. */
+  seal(value: Json, boundTo: string): string;
+  /** Throws where the text was changed, moved, or sealed with another key. */
+  open(text: string, boundTo: string): Json;
+}
 
+/** AES-256-GCM with a key derived from the controller's. */
+export function createSealer(key: string): Sealer {
+  const secret = Buffer.from(hkdfSync("sha256", key, "", "trueup target state", 32));
+  return {
+    seal(value, boundTo) {
+      const nonce = randomBytes(12);
+      const cipher = createCipheriv("aes-256-gcm", secret, nonce).setAAD(Buffer.from(boundTo));
+      const body = Buffer.concat([cipher.update(canonicalJson(value), "utf8"), cipher.final()]);
+      return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64");
+    },
+    open(text, boundTo) {
+      const bytes = Buffer.from(text, "base64");
+      const decipher = createDecipheriv("aes-256-gcm", secret, bytes.subarray(0, 12))
+        .setAAD(Buffer.from(boundTo))
+        .setAuthTag(bytes.subarray(12, 28));
+      const plain = Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString("utf8");
+      return JSON.parse(plain) as Json;
+    },
+  };
+}
+
+/** A store that never sees a target's state in plain text: it is bound to the object's key. */
+export function sealingStore(store: Store, sealer: Sealer): Store {
   function seal(tracked: Tracked): Tracked {
     if (tracked.state === undefined) return tracked;
-    const nonce = randomBytes(12);
-    const cipher = createCipheriv("aes-256-gcm", secret, nonce).setAAD(Buffer.from(tracked.key));
-    const body = Buffer.concat([cipher.update(canonicalJson(tracked.state), "utf8"), cipher.final()]);
-    return { ...tracked, state: { [SEALED]: Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64") } };
+    return { ...tracked, state: { [SEALED]: sealer.seal(tracked.state, tracked.key) } };
   }
 
   function open(tracked: Tracked): Tracked {
     const sealed = tracked.state?.[SEALED];
     if (typeof sealed !== "string") return tracked;
-    const bytes = Buffer.from(sealed, "base64");
     try {
-      const decipher = createDecipheriv("aes-256-gcm", secret, bytes.subarray(0, 12))
-        .setAAD(Buffer.from(tracked.key))
-        .setAuthTag(bytes.subarray(12, 28));
-      const text = Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString("utf8");
-      return { ...tracked, state: JSON.parse(text) as TargetState };
+      return { ...tracked, state: sealer.open(sealed, tracked.key) as TargetState };
     } catch (error) {
       const message = `the target's state of ${tracked.key} does not open with this controller's key`;
       throw new TrueUpError("INVALID", message, { key: tracked.key, cause: error });

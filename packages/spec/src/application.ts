@@ -57,6 +57,15 @@ export interface PruneGuards {
   readonly protect?: readonly ObjectSelector[];
 }
 
+export interface Export {
+  /** `Kind[.group]/[namespace/]name` of an object that the application declares. */
+  readonly object: string;
+  /** Of the value, in the live object. */
+  readonly pointer: Pointer;
+  /** The name of its target. Default: the application's first. */
+  readonly target?: string;
+}
+
 export interface Dependency {
   readonly application: string;
   /** Default `healthy`. `same-revision`: healthy, at the revision this run is about. */
@@ -113,6 +122,10 @@ export interface ApplicationSpec<
   readonly concurrency?: number;
   /** Live values that renderers may look up. Default false. */
   readonly allowLookup?: boolean;
+  /** Default true: a field whose whole text is a reference (`trueup:v1/…`) takes a value from another object. False: it is text. */
+  readonly references?: boolean;
+  /** Live values that references of other applications may take, by name: stored when a run ends well. */
+  readonly exports?: Readonly<Record<string, Export>>;
   /** Former names: their inventory is taken over, nothing is deleted. */
   readonly formerly?: readonly string[];
   /**

@@ -114,6 +114,15 @@ export interface Rollout {
   readonly healthySince?: number;
 }
 
+/** A value as it stood when the last run ended well. */
+export interface ExportedValue {
+  /** Absent where it is secret: then it is sealed with the controller's key. */
+  readonly value?: Json;
+  readonly sealed?: string;
+  /** Keyed: tells whether it changed. */
+  readonly digest: string;
+}
+
 /** All that outlives the process, but the rows of the inventory. Small: one JSON document. */
 export interface ApplicationState {
   /** Digest of the input vector of the last run that ended well: same inputs, nothing to do. */
@@ -145,6 +154,8 @@ export interface ApplicationState {
     readonly at: number;
     readonly commit?: string;
   };
+  /** What other applications may refer to, by name. */
+  readonly exports?: Readonly<Record<string, ExportedValue>>;
   /** Runs that failed since the last that did not, for backoff across restarts. */
   readonly failures?: number;
   /** Whatever a later version adds. */

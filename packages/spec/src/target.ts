@@ -2,7 +2,7 @@ import type { IgnoreRule } from "./application.ts";
 import type { CallOptions } from "./source.ts";
 import type { TrueUpError } from "./errors.ts";
 import type { Key, Owner, Ref } from "./identity.ts";
-import type { Json, JsonObject, JsonPatch } from "./json.ts";
+import type { Json, JsonObject, JsonPatch, Pointer } from "./json.ts";
 import type { Declared, Finding, Health, Live, Manifest, Mask } from "./manifest.ts";
 import type { Lease } from "./store.ts";
 
@@ -30,6 +30,8 @@ export interface Tracked {
   readonly run?: string;
   /** Applications whose mark it may still bear: it was handed over, and the next apply marks it anew. */
   readonly formerly?: readonly string[];
+  /** `Declared.sensitive` of what was applied last: what stands there is secret after it left Git, too. */
+  readonly sensitive?: readonly Pointer[];
   readonly state?: TargetState;
   /** The object is a hook's: neither compared, healed nor pruned. `id` is the hook, `run` what it was made to run for. */
   readonly hook?: { readonly id: string; readonly run: string };

@@ -88,6 +88,12 @@ export const applicationSpecSchema: JsonObject = {
       soakMs: count,
       concurrency: atLeastOne,
       allowLookup: flag,
+      references: flag,
+      exports: {
+        type: "object",
+        propertyNames: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$" },
+        additionalProperties: map({ object: text, pointer, target: text }, ["object", "pointer"]),
+      },
       formerly: { type: "array", items: name },
       onRemoval: { enum: ["delete", "orphan"] },
       suspended: flag,

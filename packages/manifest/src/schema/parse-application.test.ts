@@ -53,6 +53,8 @@ const FULL: Required<Application> = {
   policies: [{ policy: "labels", parameters: { labels: ["team"] } }],
   prune: { enabled: true, allowEmpty: false, limit: "12.5%", protect: [{ kind: "Namespace" }] },
   adopt: "if-unowned",
+  references: false,
+  exports: { host: { object: "Service/demo/web", pointer: "/spec/clusterIP", target: "t" } },
   ignore: [{ match: { group: "" }, pointers: ["/spec/replicas", "", "/a~1b/~0c"], managers: ["hpa"] }],
   dependsOn: [{ application: "db", condition: "same-revision" }],
   retry: { limit: 0, delayMs: 1, factor: 1.5, maxDelayMs: 2 },
