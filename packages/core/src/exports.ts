@@ -13,7 +13,7 @@ import { observeItems } from "./plan.ts";
 import { parseObjectName } from "./references.ts";
 import { covers, declaredKey, valueAt, type References, type Value } from "./resolve-references.ts";
 import { routesOf } from "./select.ts";
-import type { Engine, Runtime } from "./runtime.ts";
+import { UNCLAIMED, type Engine, type Runtime } from "./runtime.ts";
 
 interface Exported {
   readonly key: Key;
@@ -143,7 +143,7 @@ export async function loadExporters(engine: Engine, names: Iterable<string>): Pr
     const other = engine.applications.get(name);
     if (other === undefined || other.record !== undefined) continue;
     const { state, inventory } = await engine.store.read(name);
-    other.record ??= { state, inventory: new Map(inventory), token: -1 };
+    other.record ??= { state, inventory: new Map(inventory), token: UNCLAIMED };
   }
 }
 

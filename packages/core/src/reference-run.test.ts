@@ -557,7 +557,10 @@ describe("exports between applications", () => {
     await until(() => ["app", "db"].every((name) => controller.status(name).phase === "idle"), "idle");
     // By hand, and put right: the export is what it was.
     cloud.edit(at("db", "Service"), (object) => void (object["spec"] = { port: 1 }));
-    await until(() => (cloud.get(at("db", "Service"))?.["spec"] as { port: number } | undefined)?.port === 5433, "healed");
+    await until(
+      () => (cloud.get(at("db", "Service"))?.["spec"] as { port: number } | undefined)?.port === 5433,
+      "healed",
+    );
     expect(data(target, "uses")).toEqual({ port: "5433" });
   });
 
