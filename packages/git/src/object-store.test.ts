@@ -49,7 +49,7 @@ describe("packs that another process removes", () => {
     const letGo = store.hold();
     removeFiles();
     vi.setSystemTime(Date.now() + 10 * GRACE);
-    store.has(missing);
+    store.hold()();
     expect(store.packs()).toEqual([]);
     expect(store.has(blobId)).toBe(false);
     expect(store.read(blobId)).toBeUndefined();
