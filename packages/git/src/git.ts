@@ -3,6 +3,9 @@ import { TrueUpError, type Source } from "@trueup/spec";
 import { lazySource } from "./lazy-source.ts";
 import { limitsOf, type CredentialsCallback, type GitLimits } from "./options.ts";
 import { displayUrl } from "./redact.ts";
+import type { SubmoduleOptions } from "./extended-source.ts";
+import type { LfsOptions } from "./lfs-client.ts";
+import { lfsEndpoint } from "./lfs-endpoint.ts";
 import { parseProxy, type ProxyOptions } from "./proxy.ts";
 import { parseRef, type RefOption } from "./ref.ts";
 import type { Agent } from "node:http";
@@ -42,6 +45,10 @@ export interface GitOptions {
   readonly sparse?: readonly string[];
   /** Opens only what is signed by one of these. Default: nothing is verified. */
   readonly verify?: VerifyOptions;
+  /** Fetches submodules, from these hosts. Default: a submodule is `UNSUPPORTED` when it is read. */
+  readonly submodules?: SubmoduleOptions;
+  /** Fetches files that are kept in Git LFS. `{}` asks the repository's own server. Default: they are `UNSUPPORTED` when read. */
+  readonly lfs?: LfsOptions;
 }
 
 /**
@@ -49,6 +56,16 @@ export interface GitOptions {
  * that cannot be right.
  */
 export function git(options: GitOptions): Source {
+  const { submodules, lfs, ...plain } = options;
+  if (submodules === undefined && lfs === undefined) return plainGit(plain);
+  if (lfs !== undefined && lfs.url === undefined) lfsEndpoint(options.url);
+  const source = plainGit(plain);
+  return lazySource(source.name, async () =>
+    (await import("./extended-source.ts")).extendedSource(source, options, git),
+  );
+}
+
+function plainGit(options: GitOptions): Source {
   const wanted = parseRef(options.ref);
   const limits = limitsOf(options.limits);
   const path = parseLocation(options.url);

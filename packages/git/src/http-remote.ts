@@ -251,7 +251,8 @@ export function followRedirect(from: string, location: string, service: Service 
   return to.href.slice(0, -suffix.length);
 }
 
-function splitUserinfo(given: string): { url: string; userinfo?: Credentials } {
+/** The URL without user and password, and those. */
+export function splitUserinfo(given: string): { url: string; userinfo?: Credentials } {
   const parsed = new URL(given);
   const { username, password } = parsed;
   parsed.username = "";

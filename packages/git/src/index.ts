@@ -40,3 +40,5 @@ export { proxyFromEnvironment } from "./no-proxy.ts";
 export type { ProxyOptions } from "./proxy.ts";
 export type { SshOptions } from "./ssh-connection.ts";
 export type { TlsOptions } from "./tls.ts";
+export type { SubmoduleOptions } from "./extended-source.ts";
+export type { LfsOptions } from "./lfs-client.ts";

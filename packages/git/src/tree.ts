@@ -1,9 +1,9 @@
 import { TrueUpError, type Entry, type Tree } from "@trueup/spec";
+import { isLfsPointer, LfsPointerRead, parseLfsPointer } from "./lfs-pointer.ts";
 import { compareNames, MODE, parseTree, type GitObject, type LargeObject, type TreeEntry } from "./object.ts";
 import type { Objects } from "./object-store.ts";
 
 const MAX_LINKS = 40;
-const LFS = "version https://git-lfs.github.com/spec/v1\n";
 const CACHED_ENTRIES = 200_000;
 
 /** Where a tree's objects come from. */
@@ -172,9 +172,7 @@ export function gitTree(reader: TreeReader, digest: string): Tree {
       if (place.mode === MODE.directory) throw new TrueUpError("INVALID", `${path}: is a directory`);
       if (place.mode === MODE.submodule) throw new TrueUpError("UNSUPPORTED", `${path}: is a submodule`);
       const data = reader.blob(place.oid, path);
-      if (data.length < 1024 && data.toString("latin1", 0, LFS.length) === LFS) {
-        throw new TrueUpError("UNSUPPORTED", `${path}: is kept in Git LFS, only a pointer stands here`);
-      }
+      if (isLfsPointer(data)) throw new LfsPointerRead(path, parseLfsPointer(data));
       // A copy: the reader may keep its own, as the base of other objects.
       return new Uint8Array(data);
     },

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { hostOf, parseGitmodules, submoduleUrl } from "./gitmodules.ts";
+
+describe("parseGitmodules", () => {
+  it("reads sections as git does", () => {
+    const text = [
+      "# about",
+      '[submodule "one"]',
+      "\tpath = deploy/base ; where",
+      "\turl = https://git.example.com/base.git # what",
+      "\tupdate = !rm -rf /",
+      '[submodule "two \\"2\\""]',
+      '  PATH="with space; and # more"',
+      "  url=../two.git\r",
+      "[core]",
+      "  path = not/this",
+      '[submodule "one"]',
+      "  url = https://git.example.com/newer.git",
+      '[submodule "without a path"]',
+      "  url = x",
+      "path",
+      '[Submodule "three"]',
+      'path = "back\\\\slash"',
+      "url = y",
+    ].join("\n");
+    expect(parseGitmodules(text)).toEqual([
+      { path: "deploy/base", url: "https://git.example.com/newer.git" },
+      { path: "with space; and # more", url: "../two.git" },
+      { path: "back\\slash", url: "y" },
+    ]);
+    expect(parseGitmodules("path = a\nurl = b\n")).toEqual([]);
+    expect(parseGitmodules("")).toEqual([]);
+  });
+});
+
+describe("submoduleUrl", () => {
+  it.each([
+    ["https://h/a/b.git", "https://other/c", "https://other/c"],
+    ["https://h/a/b.git", "../c.git", "https://h/a/c.git"],
+    ["https://h/a/b.git/", "./c", "https://h/a/b.git/c"],
+    ["https://h/a/b.git", "../../c/d", "https://h/c/d"],
+    ["https://h/a/b.git?x#y", "./../c", "https://h/a/c"],
+    ["git@h:team/b.git", "../c.git", "git@h:team/c.git"],
+    ["git@h:b.git", "../c.git", "git@h:c.git"],
+    ["ssh://git@h:22/a/b", "../c", "ssh://git@h:22/a/c"],
+    ["/srv/git/b", "../c", "/srv/git/c"],
+    ["file:///srv/git/b", "../c", "file:///srv/git/c"],
+  ])("%s and %s", (parent, url, expected) => {
+    expect(submoduleUrl(parent, url)).toBe(expected);
+  });
+
+  it.each([
+    ["https://h/b.git", "../../c"],
+    ["ssh://h/b", "../../c"],
+    ["git@h:b", "../../c"],
+    ["b", "../../c"],
+  ])("%s: %s leads out of the host", (parent, url) => {
+    expect(() => submoduleUrl(parent, url)).toThrow(`${JSON.stringify(url)} leads out of the host`);
+  });
+
+  it("refuses what is no address", () => {
+    expect(() => submoduleUrl("https://h/a/b", "./c/../../d")).toThrow("is no address");
+    expect(() => submoduleUrl("https://h/a/b", "../")).toThrow("is no address");
+  });
+});
+
+describe("hostOf", () => {
+  it.each([
+    ["https://Git.Example.com/a", "git.example.com"],
+    ["https://u:p@h:8443/a", "h:8443"],
+    ["https://h:443/a", "h"],
+    ["git@Host:a/b", "host"],
+    ["ssh://git@h:2222/a", "h:2222"],
+    ["ssh://git@h:22/a", "h"],
+    ["/srv/git/a", "file:"],
+    ["file:///srv/git/a", "file:"],
+  ])("%s", (url, host) => expect(hostOf(url)).toBe(host));
+
+  it("knows no other protocols", () => {
+    expect(() => hostOf("ext::sh -c true")).toThrow("ext: is not supported");
+    expect(() => hostOf("git://h/a")).toThrow("git: is not supported");
+    expect(() => hostOf("http://[")).toThrow("the submodule's URL is not a valid URL");
+  });
+});
