@@ -6,7 +6,7 @@ import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** OpenSSH's server, wherever it is. */
-export function findSshd(): string | undefined {
+function findSshd(): string | undefined {
   const directories = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin", "/sbin"];
   return directories.map((directory) => join(directory, "sshd")).find((path) => existsSync(path));
 }

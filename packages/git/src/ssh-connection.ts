@@ -246,7 +246,7 @@ function openChannel(client: Client, command: string, env: Readonly<Record<strin
 }
 
 /** ssh2's errors as ours: its own words are about algorithms and sockets, and hold no secrets, but may hold the server's. */
-export function sshError(error: unknown, known: readonly string[] = []): TrueUpError {
+function sshError(error: unknown, known: readonly string[] = []): TrueUpError {
   if (error instanceof TrueUpError) return error;
   const { level, message = "", code } = (error ?? {}) as { level?: string; message?: string; code?: unknown };
   if (level === "client-authentication")
