@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { git, type GitOptions, type RefOption } from "@trueup/git";
+import { git, gitWriter, sshSigner, type GitOptions, type RefOption } from "@trueup/git";
 import type { Source, Verification } from "@trueup/spec";
 import { gitServer, gitServerMissing, repository, runGit, type GitServer } from "@trueup/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -147,5 +147,32 @@ describe("signatures that git and ssh-keygen made", { timeout: 60_000 }, () => {
       code: "UNVERIFIED",
       message: expect.stringMatching(/^commit [0-9a-f]{40}: its signature by SHA256:\S+ is wrong$/) as string,
     });
+  });
+
+  it("what sshSigner signs, git verifies", async () => {
+    const url = join(root, "ours.git");
+    runGit(root, ["init", "-q", "--bare", "-b", "main", url]);
+    const writer = gitWriter({ url });
+    const author = { name: "Bot", email: "bot@example.com" };
+    const file = join(root, "allowed");
+    writeFileSync(file, allowedSigners);
+    let from: string | null = null;
+    for (const type of ["ed25519", "rsa", "ecdsa"]) {
+      const sign = sshSigner({ privateKey: readFileSync(join(root, type)) });
+      const message = `by ${type}\n\nüber`;
+      const { id } = await writer.commit({ branch: "main", from, author, message, edits: { [type]: "1\n" }, sign });
+      await writer.tag(`v-${type}`, id, { author, message, sign });
+      from = id;
+      for (const args of [
+        ["verify-commit", id],
+        ["verify-tag", `v-${type}`],
+      ]) {
+        const config = ["-c", "gpg.format=ssh", "-c", `gpg.ssh.allowedSignersFile=${file}`];
+        const { status, stderr } = spawnSync("git", ["-C", url, ...config, ...args], { encoding: "utf8" });
+        expect(stderr).toContain(`Good "git" signature for ${type}@example.com`);
+        expect(status).toBe(0);
+      }
+    }
+    await writer.close();
   });
 });

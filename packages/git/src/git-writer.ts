@@ -4,10 +4,7 @@ import { checkProxy, parseLocation, type GitOptions } from "./git.ts";
 import { limitsOf } from "./options.ts";
 import { displayUrl } from "./redact.ts";
 
-export type GitWriterOptions = Omit<
-  GitOptions,
-  "ref" | "name" | "verify" | "ignore" | "sparse" | "submodules" | "lfs"
->;
+export type GitWriterOptions = Omit<GitOptions, "ref" | "name" | "verify" | "ignore" | "sparse" | "submodules" | "lfs">;
 
 export interface Authorship {
   readonly author: Signature;

@@ -42,3 +42,5 @@ export type { SshOptions } from "./ssh-connection.ts";
 export type { TlsOptions } from "./tls.ts";
 export type { SubmoduleOptions } from "./extended-source.ts";
 export type { LfsOptions } from "./lfs-client.ts";
+export { sshSigner } from "./ssh-signer.ts";
+export type { SshSignerOptions } from "./ssh-signer.ts";

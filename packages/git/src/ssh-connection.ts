@@ -1,7 +1,6 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { TrueUpError } from "@trueup/spec";
 import type { Client, ClientChannel, ConnectConfig } from "ssh2";
-import type * as Ssh2 from "ssh2";
 import { checkHost, guardedLookup } from "./address.ts";
 import {
   hostKeyAlgorithms,
@@ -14,6 +13,7 @@ import {
 } from "./known-hosts.ts";
 import { tunnelTo, type ProxyOptions } from "./proxy.ts";
 import type { SshAddress } from "./ssh-address.ts";
+import { loadSsh2 } from "./load-ssh2.ts";
 import { sshFingerprint } from "./ssh-signature.ts";
 
 /** Nothing is read from this machine: no `~/.ssh`, no environment. Nothing of a key is logged or stored. */
@@ -68,17 +68,6 @@ export async function connectSsh(address: SshAddress, options: ConnectOptions): 
   const deadline = AbortSignal.timeout(options.ms);
   const socket = await openSocket(address, options, deadline);
   return await login(new Client(), socket, address, config, options, deadline);
-}
-
-async function loadSsh2(): Promise<Pick<typeof Ssh2, "Client" | "utils">> {
-  try {
-    const { default: ssh2 } = await import("ssh2");
-    return ssh2;
-  } catch (error) {
-    throw new TrueUpError("UNSUPPORTED", "ssh addresses need the package ssh2, which is not installed", {
-      cause: error,
-    });
-  }
 }
 
 function timedOut(ms: number): TrueUpError {

@@ -190,7 +190,7 @@ describe("setValue, whatever the file", { timeout: 120_000 }, () => {
         expect(read(edited)).toEqual(expected);
         expect(setValue(edited, { pointer, ...(second && { document: 1 }) }, value)).toBe(edited);
       }),
-      { numRuns: Number(process.env["TRUEUP_RUNS"] ?? 1000) },
+      { numRuns: fc.readConfigureGlobal().numRuns ?? 1000 },
     );
   });
 
@@ -210,7 +210,7 @@ describe("setValue, whatever the file", { timeout: 120_000 }, () => {
         expect(JSON.parse(edited)).toEqual(wanted);
         expect(edited).toBe(JSON.stringify(wanted, null, space));
       }),
-      { numRuns: Number(process.env["TRUEUP_RUNS"] ?? 300) },
+      { numRuns: fc.readConfigureGlobal().numRuns ?? 300 },
     );
   });
 });

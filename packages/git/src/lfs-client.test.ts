@@ -2,11 +2,12 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { git, type CredentialsRequest, type GitOptions } from "@trueup/git";
+import { git, type GitOptions } from "./git.ts";
+import type { CredentialsRequest } from "./options.ts";
 import type { Source } from "@trueup/spec";
 import { gitServer, gitServerMissing, repository, type TestRepository } from "@trueup/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { lfsServer, type LfsServer } from "./lfs-server.ts";
+import { lfsServer, type LfsServer } from "./testing/lfs-server.ts";
 
 const CONTENT = Buffer.from("kind: ConfigMap\n# large, in its day\n");
 const OID = createHash("sha256").update(CONTENT).digest("hex");
