@@ -142,6 +142,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
   const emit = (event: Untimed<ControllerEvent>): void => engine.emit(event);
   emit({ type: "run-started", application, run, trigger });
   const signal = AbortSignal.any([stop, broken.signal]);
+  const orSuperseded = AbortSignal.any([signal, superseded.signal]);
 
   const journalOf = (): Journal => {
     if (journal === undefined) throw new TrueUpError("INTERNAL", "a run writes before it holds the lease");
@@ -417,7 +418,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       return {
         run,
         signal,
-        superseded: AbortSignal.any([signal, superseded.signal]),
+        superseded: orSuperseded,
         revision: resolved?.revision,
         plan: planning?.plan,
         due: planning?.due ?? [],
@@ -434,7 +435,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       const keys = new Set([...applied.map(({ key }) => key), ...runtime.health.unhealthy().keys()]);
       return {
         keys: [...keys],
-        signal: AbortSignal.any([signal, superseded.signal]),
+        signal: orSuperseded,
         onWaiting: (waiting, total) => emit({ type: "health-waiting", application, run, waiting, total }),
         explain: async (key) => {
           const row = runtime.record?.inventory.get(key);
@@ -512,10 +513,11 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       if (error !== undefined && outcome === "failed") status.error = error;
       const [waiting] = held;
       if (waiting !== undefined) status.reason = `${formatKey(waiting[0])} is not deleted: ${waiting[1]}`;
-      if (outcome === "succeeded") {
+      if (outcome === "succeeded" || outcome === "soaking") {
         delete status.plan;
         if (resolved !== undefined) status.revision = resolved.revision;
       }
+      if (verdict.leftMs !== undefined) status.until = engine.now() + verdict.leftMs;
       return await end({ ...about(), ...verdict, health, exports });
     },
     async failed(thrown: unknown): Promise<RunResult> {

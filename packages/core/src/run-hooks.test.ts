@@ -1015,7 +1015,13 @@ describe("soaking", () => {
     const { controller, clock, store, ...here } = clocked({});
     const first = await controller.sync("web");
     expect(first).toMatchObject({ outcome: "soaking", retryAfterMs: 600_000 });
-    expect(controller.status("web")).toMatchObject({ phase: "soaking", health: { status: "healthy" } });
+    expect(controller.status("web")).toMatchObject({
+      phase: "soaking",
+      sync: "synced",
+      health: { status: "healthy" },
+      revision: first.revision,
+      until: 1_600_000,
+    });
     const { state } = await store.read("web");
     expect([state.lastHealthy, state.revision, state.rollout?.healthySince]).toEqual([undefined, undefined, 1_000_000]);
     clock.now += 599_999;
@@ -1023,6 +1029,7 @@ describe("soaking", () => {
     clock.now += 1;
     expect(await controller.sync("web")).toMatchObject({ outcome: "succeeded" });
     expect(controller.status("web").phase).toBe("idle");
+    expect(controller.status("web").until).toBeUndefined();
     expect((await store.read("web")).state).toMatchObject({ lastHealthy: first.revision });
     // Hooks ran once; the runs between are no news.
     expect(sequence(here)).toEqual([

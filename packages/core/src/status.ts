@@ -16,8 +16,9 @@ export interface ApplicationStatus {
   readonly latest?: Revision;
   /** Why it waits, is blocked or failed. */
   readonly reason?: string;
-  /** Which gate blocks it, and when it is tried again by itself: milliseconds since the epoch. */
+  /** Which gate blocks it. */
   readonly blockedBy?: GateName;
+  /** When it is tried again by itself, or its soak is over: milliseconds since the epoch. */
   readonly until?: number;
   readonly error?: { readonly code: string; readonly message: string };
   /** What a run would do, where it may not. */
