@@ -32,3 +32,19 @@ describe("the plain renderer at the root", () => {
   const change = { path: "a.yaml", content: config("a", "2") };
   for (const { name, run } of rendererCases({ create: () => plain(), files, broken, change })) it(name, run);
 });
+
+const sized = (name: string, size: number): string =>
+  `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata: {size: "${size}", env: none}\n`;
+
+describe("with fields that take parameters", () => {
+  const cases = rendererCases({
+    create: () => plain({ fields: [{ pointer: "/data/env", parameter: "env" }] }),
+    detected: false,
+    files: { "a.yaml": sized("a", 1), "b.yaml": sized("b", 2) },
+    parameters: { env: "prod" },
+    broken: { "c.yaml": "a: [\n", "d.yaml": "b: 1\n" },
+    change: { path: "a.yaml", content: sized("a", 3) },
+    empty: "error",
+  });
+  for (const { name, run } of cases) it(name, run);
+});

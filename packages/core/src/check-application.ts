@@ -17,6 +17,7 @@ export interface Names {
   /** What `onFailure` may be. Default: `hold` and `pin`. */
   readonly failurePolicies?: ReadonlySet<string>;
   readonly projects?: Readonly<Record<string, Project>>;
+  readonly transforms?: ReadonlySet<string>;
 }
 
 /** What is wrong with a field of an application; `field` below its spec, `""` where it is about several. */
@@ -63,6 +64,9 @@ function problemsOf(application: Application, names: Names): readonly string[] {
     wrong.push("name: 1 to 253 letters, digits, dots, dashes, underscores and slashes are wanted");
   }
   known("source", application.source, names.sources);
+  for (const [index, name] of (application.transforms ?? []).entries()) {
+    known(`transforms/${index}`, name, names.transforms ?? NONE);
+  }
   known("project", application.project, new Set(Object.keys(names.projects ?? {})));
   if (application.renderer !== "plain") known("renderer", application.renderer, names.renderers);
   if ((application.target === undefined) === (application.routes === undefined)) {

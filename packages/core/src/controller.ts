@@ -147,6 +147,7 @@ export function createController<
     hooks: new Set(Object.keys(options.hooks ?? {})),
     failurePolicies: failurePolicyNames(options.failurePolicies),
     projects: options.projects ?? {},
+    transforms: new Set(Object.keys(options.transforms ?? {})),
   };
   const runtimes = new Map<string, Runtime>();
   const owners = new Map<Key, Runtime>();

@@ -42,7 +42,7 @@ export async function declaredAt(
   if (opened === undefined) return new Map();
   try {
     if (other.rendered !== undefined && (await sameInputs(engine, other, opened))) return other.rendered.of.objects;
-    const by = specificationOf(other);
+    const by = specificationOf(engine, other);
     const known = foreseen.get(other);
     if (known?.revision === revision.id && known.by === by) return known.objects;
     // A directory whose last file was moved away is gone: nothing is declared there.

@@ -14,6 +14,7 @@ import {
   type Source,
   type Store,
   type Target,
+  type Transform,
   type Logger,
   targetOf,
 } from "@trueup/spec";
@@ -60,6 +61,8 @@ export interface EngineOptions<
   readonly limits?: FleetLimits;
   /** What is forgotten of history, by stores that can (`Store.prune`). Default: nothing. */
   readonly retention?: Retention;
+  /** Functions that rendered objects pass through: applications choose them by name (`ApplicationSpec.transforms`). */
+  readonly transforms?: Readonly<Record<string, Transform>>;
   /** What applications may use: they name one (`ApplicationSpec.project`). */
   readonly projects?: Readonly<Record<string, Project>>;
   /** JSON Schemas of kinds: see `schemas` of @trueup/manifest. */
@@ -151,6 +154,7 @@ export async function createEngine(
     guarded,
     store: sealer === undefined ? store : sealingStore(store, sealer),
     ...(sealer && { sealer }),
+    transforms: options.transforms ?? {},
     projectOf: ({ project }) => namedProject(options.projects, project),
     installation: textOf(installation, INSTALLATION),
     holder: `${process.pid}-${randomUUID()}`,

@@ -35,6 +35,8 @@ export type { HistoryRow } from "./record.ts";
 export { render } from "./render.ts";
 export type { RenderedApplication, RenderOptions, RenderSurroundings } from "./render.ts";
 export type { Retention } from "./retention.ts";
+export { labels, namespace, patch } from "./transforms/transforms.ts";
+export type { LabelsOptions, NamespaceOptions, PatchOptions } from "./transforms/transforms.ts";
 export type { RunResult } from "./run.ts";
 export type { Phase } from "./runtime.ts";
 export type { ApplicationStatus } from "./status.ts";

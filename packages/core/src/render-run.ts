@@ -17,7 +17,7 @@ export async function renderRun(
   let kept = runtime.rendered;
   const readable = (kept?.snapshot ?? snapshot) === snapshot;
   if (!resolved.sameInputs || kept === undefined || !readable) {
-    const specification = specificationOf(runtime);
+    const specification = specificationOf(engine, runtime);
     const of = await render({ ...renderOptions(engine, application, snapshot.tree), signal });
     const folders = [...of.objects.values()].some(({ content }) => content !== undefined);
     kept = { of, specification, ...(folders && { snapshot }) };
@@ -47,6 +47,7 @@ export function renderOptions(engine: Engine, application: Application, tree: Tr
     ...(project && { project }),
     tree,
     renderers: engine.renderers,
+    transforms: engine.transforms,
     targets: engine.targets,
     validate:
       application.references === false

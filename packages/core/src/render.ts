@@ -19,6 +19,7 @@ import {
   type RenderCache,
   type Renderer,
   type Target,
+  type Transform,
   type Tree,
 } from "@trueup/spec";
 import { call } from "./call.ts";
@@ -26,6 +27,7 @@ import { routedHook, splitHooks, type FoundHook, type RoutedHook } from "./hook-
 import { createRecorder, normalize } from "./inputs.ts";
 import { contentDigest } from "./keyed.ts";
 import { keyProblem, objectError, routedNames, type NamedProject } from "./project.ts";
+import { runTransforms } from "./transforms/run-transforms.ts";
 import { matchesName, routesOf, selects } from "./select.ts";
 
 /** What a render needs from around it. All of it is optional for those who render without a controller. */
@@ -47,6 +49,8 @@ export interface RenderOptions {
   readonly tree: Tree;
   /** In the order of detection. The one named `plain` takes what none detects. */
   readonly renderers: Readonly<Record<string, Renderer>>;
+  /** Those that the application names. Default: none. */
+  readonly transforms?: Readonly<Record<string, Transform>>;
   /** By the names that the application's routes use. */
   readonly targets: Readonly<Record<string, Pick<Target, "name" | "identify">>>;
   readonly surroundings?: RenderSurroundings;
@@ -92,7 +96,9 @@ export async function render(options: RenderOptions): Promise<RenderedApplicatio
   if (!Array.isArray(rendered?.objects) || !Array.isArray(rendered.hooks) || !Array.isArray(rendered.warnings)) {
     throw new TrueUpError("INTERNAL", `renderer ${renderer.name} answered something that is not in its contract`);
   }
-  const { objects: declared, hooks: found, errors } = splitHooks(rendered);
+  const { transforms = {} } = options;
+  const made = await runTransforms(rendered.objects, { application, transforms, timeoutMs, signal });
+  const { objects: declared, hooks: found, errors } = splitHooks({ ...rendered, objects: made });
   const all = [...declared, ...found.map((hook) => hook.declared)];
   throwAll([...errors, ...((await options.validate?.(all)) ?? [])]);
 

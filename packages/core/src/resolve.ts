@@ -65,14 +65,15 @@ export function pinnedAt(state: ApplicationState, head: Revision): Revision | un
 }
 
 /** What a render depends on but its inputs. */
-export function specificationOf(runtime: Runtime): string {
-  return digestOf(runtime.application as unknown as Json);
+export function specificationOf({ transforms }: Pick<Engine, "transforms">, { application }: Runtime): string {
+  const versions = (application.transforms ?? []).map((name) => transforms[name]?.version ?? null);
+  return digestOf([application as unknown as Json, versions]);
 }
 
 /** Whether the last render would read the same. */
 export async function sameInputs(engine: Engine, runtime: Runtime, { snapshot }: Opened): Promise<boolean> {
   const { rendered } = runtime;
-  if (rendered === undefined || rendered.specification !== specificationOf(runtime)) return false;
+  if (rendered === undefined || rendered.specification !== specificationOf(engine, runtime)) return false;
   const elsewhere = async (input: Input): Promise<boolean> => await inputStands(engine, runtime, input);
   for (const input of rendered.of.inputs) {
     if (!(await inputHolds(input, snapshot.tree, elsewhere))) return false;

@@ -16,6 +16,7 @@ import type {
   Store,
   Target,
   Tracked,
+  Transform,
   Declared,
   TrueUpError,
 } from "@trueup/spec";
@@ -42,6 +43,7 @@ export interface Engine {
   /** By the names keys hold. */
   readonly guarded: ReadonlyMap<string, GuardedTarget>;
   readonly store: Store;
+  readonly transforms: Readonly<Record<string, Transform>>;
   readonly projectOf: (application: Application) => NamedProject | undefined;
   readonly installation: string;
   readonly holder: string;

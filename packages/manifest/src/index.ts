@@ -1,5 +1,8 @@
 export { emitManifests, emitYaml } from "./emitter/emit.ts";
+export { objects } from "./objects/objects.ts";
+export type { BuiltObject, ObjectsOptions } from "./objects/objects.ts";
 export { duplicates } from "./plain/duplicates.ts";
+export type { ParameterField } from "./plain/parameters.ts";
 export { plain } from "./plain/plain.ts";
 export type { PlainOptions } from "./plain/plain.ts";
 export { DEFAULT_LIMITS } from "./reader/limits.ts";

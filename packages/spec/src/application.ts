@@ -88,6 +88,8 @@ export interface ApplicationSpec<
   /** Name of a renderer of the controller. Default: the first that detects the directory, else the plain one. */
   readonly renderer?: R | "plain";
   readonly parameters?: JsonObject;
+  /** Names of transforms of the controller: functions that the rendered objects pass through, in this order. */
+  readonly transforms?: readonly string[];
   /** Where all objects go. Exactly one of `target` and `routes`. */
   readonly target?: T;
   readonly routes?: readonly Route<T>[];

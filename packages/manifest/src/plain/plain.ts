@@ -6,6 +6,7 @@ import { parseManifests, type ParsedFile } from "../reader/manifests.ts";
 import type { Dialect } from "../reader/scalars.ts";
 import { tooBig } from "../reader/text.ts";
 import { findFiles, type FoundFile } from "./files.ts";
+import { checkFields, fillParameters, type ParameterField } from "./parameters.ts";
 
 export interface PlainOptions {
   /** Budgets of each file. Default: 16 MiB, 10,000 documents, 200 levels, 100,000 values behind aliases. */
@@ -14,6 +15,8 @@ export interface PlainOptions {
   readonly maxFiles?: number;
   /** Default `kubectl`. */
   readonly dialect?: Dialect;
+  /** Fields that take their value from an application's `parameters`. With them it is chosen by name only. */
+  readonly fields?: readonly ParameterField[];
 }
 
 /** Files read at a time. */
@@ -23,14 +26,15 @@ const BATCH = 16;
  * The plain renderer: every `.yaml`, `.yml` and `.json` file below the path is manifests, in the order of paths. Files and
  * directories whose names begin with a point are left out. Throws all that is wrong at once (`errors` of an `INVALID` error).
  */
-export function plain({ limits, maxFiles = 100_000, dialect = "kubectl" }: PlainOptions = {}): Renderer {
+export function plain({ limits, maxFiles = 100_000, dialect = "kubectl", fields = [] }: PlainOptions = {}): Renderer {
+  checkFields(fields);
   const budgets: Limits = { ...DEFAULT_LIMITS, ...limits };
   const version = `1 ${dialect} ${Object.values(budgets).join(" ")}`;
   return {
     name: "plain",
     version,
-    detects: async () => true,
-    async render({ tree, path, context, signal }) {
+    detects: async () => fields.length === 0,
+    async render({ tree, path, parameters, context, signal }) {
       const base = path
         .split("/")
         .filter((part) => part !== "" && part !== ".")
@@ -63,7 +67,9 @@ export function plain({ limits, maxFiles = 100_000, dialect = "kubectl" }: Plain
         }
       }
       throwAll(errors);
-      return { objects, hooks: [], warnings: [] };
+      const filled = fillParameters(objects, { fields, parameters, file: base || "." });
+      throwAll(filled.errors);
+      return { objects: filled.objects, hooks: [], warnings: [] };
     },
   };
 }

@@ -40,6 +40,7 @@ export const applicationSpecSchema: JsonObject = {
       path: { type: "string" },
       renderer: text,
       parameters: { type: "object" },
+      transforms: texts,
       target: text,
       routes: {
         type: "array",

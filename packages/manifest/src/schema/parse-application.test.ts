@@ -27,6 +27,7 @@ const FULL: Required<Application> = {
   project: "team",
   path: "apps/web",
   renderer: "plain",
+  transforms: ["team-labels"],
   parameters: { any: [1, "x", null, { nested: true }] },
   target: "cluster",
   routes: [
