@@ -4,8 +4,10 @@ import {
   type ApplicationState,
   type Declared,
   type ExportedValue,
+  type Item,
   type Json,
   type Key,
+  type Observed,
   type Pointer,
 } from "@trueup/spec";
 import { sensitivePointers } from "@trueup/diff";
@@ -52,11 +54,8 @@ export async function readExports(
   const { application } = runtime;
   const wanted = exportsOf(engine, runtime, objects);
   if (wanted.size === 0) return undefined;
-  const keys = [...new Set([...wanted.values()].map(({ key }) => key))];
-  const seen = await observeItems(
-    readOptions(engine, runtime),
-    keys.map((key) => ({ key })),
-  );
+  const keys = new Set([...wanted.values()].map(({ key }) => key));
+  const seen = await readLive(engine, runtime, objects, keys);
   const before = runtime.record?.state.exports ?? {};
   const values: Record<string, ExportedValue> = {};
   for (const [name, { key, pointer }] of wanted) {
@@ -147,10 +146,28 @@ export async function loadExporters(engine: Engine, names: Iterable<string>): Pr
   }
 }
 
-export const readOptions = (engine: Engine, { application }: Runtime): Parameters<typeof observeItems>[0] => ({
-  application,
-  owner: { installation: engine.installation, application: application.name },
-  keyed: engine.keyed,
-  targets: engine.guarded,
-  targetNames: (routed) => engine.targets[routed]?.name,
-});
+/** Live objects as they are now: also those that a watch vouches for, of which nobody keeps the values. */
+export async function readLive(
+  engine: Engine,
+  { application, record }: Runtime,
+  objects: Objects,
+  keys: Iterable<Key>,
+): Promise<ReadonlyMap<Key, Observed>> {
+  const options = {
+    application,
+    owner: { installation: engine.installation, application: application.name },
+    keyed: engine.keyed,
+    targets: engine.guarded,
+    targetNames: (routed: string) => engine.targets[routed]?.name,
+  };
+  const items = Array.from(keys, (key): Item => {
+    const declared = objects.get(key);
+    const row = record?.inventory.get(key);
+    const item: Item = declared === undefined ? { key } : { key, declared };
+    if (row === undefined) return item;
+    // Without these a target cannot say that all is as it was; with its state it finds what bears no name.
+    const { mask: _m, expected: _e, applied: _a, ...tracked } = row;
+    return { ...item, tracked };
+  });
+  return await observeItems(options, items);
+}

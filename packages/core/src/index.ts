@@ -32,6 +32,8 @@ export { plan } from "./plan.ts";
 export type { PlannedItem, Planning, PlanOptions } from "./plan.ts";
 export * from "./policies/index.ts";
 export type { HistoryRow } from "./record.ts";
+export { formatReference, parseReference } from "./references.ts";
+export type { Conversion, ObjectName, Reference } from "./references.ts";
 export { render } from "./render.ts";
 export type { RenderedApplication, RenderOptions, RenderSurroundings } from "./render.ts";
 export type { Retention } from "./retention.ts";

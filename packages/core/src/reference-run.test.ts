@@ -156,6 +156,19 @@ describe("a reference to an object of the same application", () => {
     expect(data(target, "a")).toEqual({ v: "10.0.0.11" });
   });
 
+  it("of a target that finds objects by identifiers of its own", async () => {
+    const { controller, target, source } = world(FILES, {
+      target: { defaults: address, identifiers: true, marks: false },
+    });
+    expect((await controller.sync("app")).error).toBeUndefined();
+    expect(data(target, "uses")).toEqual({ ip: "10.0.0.11" });
+    await controller.start();
+    await until(() => controller.status("app").phase === "idle", "idle");
+    source.commit({ "app/d.yaml": config("d", { ip: IP }) });
+    await until(() => data(target, "d") !== undefined, "d");
+    expect(data(target, "d")).toEqual({ ip: "10.0.0.11" });
+  });
+
   it("across targets", async () => {
     const { controller, target, cloud } = world(
       {

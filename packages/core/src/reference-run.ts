@@ -1,6 +1,6 @@
 import { TrueUpError, type Declared, type Key, type Tracked } from "@trueup/spec";
-import { exportedValue, exportsOf, loadExporters, readOptions } from "./exports.ts";
-import { observeItems, plan, type PlannedItem, type Planning, type PlanOptions } from "./plan.ts";
+import { exportedValue, exportsOf, loadExporters, readLive } from "./exports.ts";
+import { plan, type PlannedItem, type Planning, type PlanOptions } from "./plan.ts";
 import { errorAt, findReferences } from "./references.ts";
 import type { RenderedApplication } from "./render.ts";
 import { prepareReferences, type References } from "./resolve-references.ts";
@@ -40,11 +40,7 @@ export async function referencesOf(
     application,
     objects,
     targetNames: (routed) => engine.targets[routed]?.name,
-    read: async (keys) =>
-      await observeItems(
-        readOptions(engine, runtime),
-        keys.map((key) => ({ key })),
-      ),
+    read: async (keys) => await readLive(engine, runtime, objects, keys),
     exported: (from, name) => exportedValue(engine, runtime, from, name),
     onValue: (source, pointer, value, referrer) => referred.note(source, pointer, engine.keyed.value(value), referrer),
   });

@@ -34,7 +34,7 @@ export type Reference =
   | { readonly type: "export"; readonly application: string; readonly name: string; readonly as?: Conversion };
 
 /** What every reference begins with. Text that begins so and is no reference is an error, never text. */
-export const REFERENCE = "trueup:v1/";
+const REFERENCE = "trueup:v1/";
 
 const LONGEST = 2_048;
 const SAFE = /[%/?#&=]/g;
@@ -91,7 +91,7 @@ export function parseObjectName(text: string): ObjectName | undefined {
   return third === undefined ? { kind, group, name: second } : { kind, group, namespace: second, name: third };
 }
 
-export function formatObjectName({ kind, group, namespace, name }: ObjectName): string {
+function formatObjectName({ kind, group, namespace, name }: ObjectName): string {
   const type = group === "" ? kind : `${kind}.${group}`;
   return [type, ...(namespace === undefined ? [] : [namespace]), name].map(encode).join("/");
 }
