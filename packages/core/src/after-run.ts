@@ -21,7 +21,7 @@ export interface AfterRunOptions {
 }
 
 /** A timer does not see a clock that is set, or a machine that slept: the moment is looked at again at least so often, without a run. */
-export const LOOK_AGAIN_MS = 3_600_000;
+const LOOK_AGAIN_MS = 3_600_000;
 
 /**
  * When an application wants its next run without anybody asking. Pure. What failed is tried with growing delays, and

@@ -152,6 +152,20 @@ describe("policies", () => {
     expect(names(target)).toEqual(["a"]);
   });
 
+  it("a hook's object is held to them as well", async () => {
+    const { controller, target } = world(
+      {
+        "a.yaml": config("a", "one", "  labels: { team: shop }\n"),
+        "hook.yaml": annotated("hook", "one", { "trueup.dev/hook": "pre-sync" }),
+      },
+      { policies: [{ policy: "labels", parameters: { labels: ["team"] } }] },
+      { policies },
+    );
+    const { blocked } = await controller.sync("web");
+    expect(blocked).toMatchObject({ by: "policy", reason: "policy labels: ConfigMap demo/hook lacks the labels team" });
+    expect(target.calls.apply).toBe(0);
+  });
+
   it("some are for all applications, before their own", async () => {
     const { controller } = world(
       { "a.yaml": config("a", "one") },

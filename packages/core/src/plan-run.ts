@@ -88,15 +88,12 @@ export async function planRun(
     const late = async (change: PlannedItem): Promise<Late> => await planLate(options, planned, change);
     const { policies, policiesForAll, callTimeoutMs: timeoutMs } = engine;
     const uses = [...policiesForAll, ...(application.policies ?? [])];
-    const policyFindings = await evaluatePolicies({
-      policies,
-      uses,
-      application,
-      planning: planned,
-      timeoutMs,
-      signal,
-    });
-    const findings = [...planned.plan.findings, ...asFindings(policyFindings, planned)];
+    const hooks = due.flatMap((hook) =>
+      hook.type === "object" ? { phase: hook.phase, key: hook.object.key, declared: hook.object.declared } : [],
+    );
+    const about = { planning: planned, hooks };
+    const policyFindings = await evaluatePolicies({ ...about, policies, uses, application, timeoutMs, signal });
+    const findings = [...planned.plan.findings, ...asFindings(policyFindings, about)];
     const planning = { ...planned, plan: { ...planned.plan, findings } };
     for (const target of seeing) if (engine.sees(target)) runtime.observed.add(target);
     // What was only looked at, or could not be, is in doubt until it was put right.

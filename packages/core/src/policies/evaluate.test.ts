@@ -19,6 +19,7 @@ const ask = async (policies: Record<string, Policy>, more: Partial<EvaluateOptio
     uses: Object.keys(policies).map((policy) => ({ policy })),
     application: { name: "app", source: "s" },
     planning,
+    hooks: [],
     timeoutMs: 50,
     signal: new AbortController().signal,
     ...more,
@@ -60,7 +61,7 @@ describe("policies", () => {
       { policy: "slow", severity: "warn", message: "two" },
       { policy: "quick", severity: "deny", message: "three" },
     ]);
-    expect(asFindings(found, planning)).toEqual([
+    expect(asFindings(found, { planning, hooks: [] })).toEqual([
       { severity: "error", rule: "slow", message: "ConfigMap demo/a: one", origin: declared.origin },
       { severity: "warning", rule: "slow", message: "two" },
       { severity: "error", rule: "quick", message: "three" },
@@ -106,6 +107,22 @@ describe("policies", () => {
   it("are not asked of a plan without changes", async () => {
     const never: Policy = () => [{ severity: "deny", message: "asked" }];
     expect(await ask({ never }, { planning: { ...planning, plan: { ...planning.plan, changes: [] } } })).toEqual([]);
+  });
+
+  it("see hooks that are objects, are asked where there is nothing else, and may find fault with them", async () => {
+    const job = { phase: "pre-sync", key: keyFor("job"), declared: declaredOf(manifest("job")) } as const;
+    const spy: Policy = ({ hooks, changes }) => [
+      ...hooks.map(({ key }) => ({ severity: "deny" as const, key, message: `${changes.length} changes` })),
+    ];
+    const about = {
+      hooks: [job],
+      planning: { ...planning, plan: { ...planning.plan, changes: [] }, changes: new Map() },
+    };
+    const found = await ask({ spy }, about);
+    expect(found).toEqual([{ policy: "spy", severity: "deny", key: job.key, message: "0 changes" }]);
+    expect(asFindings(found, about)).toEqual([
+      { severity: "error", rule: "spy", message: "ConfigMap demo/job: 0 changes", origin: job.declared.origin },
+    ]);
   });
 
   it("a stop ends the run, and is no finding", async () => {

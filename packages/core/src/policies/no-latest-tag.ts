@@ -1,12 +1,13 @@
 import { containersOf } from "./containers.ts";
 import { severityOf } from "./parameters.ts";
 import type { Policy } from "./policy.ts";
+import { writtenBy } from "./written.ts";
 
 /** No container image without a tag or with the tag `latest`: what runs would depend on when it was pulled. An image with a digest is fine. Parameters: `severity`. */
-export const noLatestTag: Policy = ({ changes, parameters }) => {
-  const severity = severityOf(parameters);
-  return changes.flatMap(({ change: { key }, declared }) =>
-    containersOf(declared?.manifest).flatMap(({ name, container: { image } }) => {
+export const noLatestTag: Policy = (input) => {
+  const severity = severityOf(input.parameters);
+  return [...writtenBy(input)].flatMap(([key, { manifest }]) =>
+    containersOf(manifest).flatMap(({ name, container: { image } }) => {
       if (typeof image !== "string") return [];
       const wrong = problemOf(image);
       return wrong === undefined ? [] : [{ severity, key, message: `container ${name}: image ${image} ${wrong}` }];

@@ -14,6 +14,7 @@ async function ask(
     return { change, ...(action !== "delete" && { declared }) };
   });
   const found = await policy({
+    hooks: [],
     application: { name: "app", source: "s" },
     plan: undefined as never,
     changes,
@@ -34,6 +35,18 @@ const object = (kind: string, name: string, more: object = {}, apiVersion = "v1"
 const pod = (image: unknown, resources?: unknown): Manifest =>
   object("Pod", "web", { spec: { containers: [{ name: "main", image, resources }] } });
 const invalid = (message: string) => expect.objectContaining({ code: "INVALID", message });
+
+it("hooks are held to the same rules as what stays, each once", async () => {
+  const declared = { manifest: pod("nginx") } as Declared;
+  const key = keyOf(refOf(declared.manifest, "t"));
+  const hooks = (["pre-sync", "post-sync"] as const).map((phase) => ({ phase, key, declared }));
+  const input = { application: { name: "app", source: "s" }, plan: undefined as never, changes: [], hooks };
+  const { signal } = new AbortController();
+  for (const policy of [noLatestTag, requiredLabels, resourceLimits]) {
+    const found = await policy({ ...input, signal, parameters: policy === requiredLabels ? { labels: ["team"] } : {} });
+    expect(found.map(({ severity, key }) => [severity, key])).toEqual([["deny", key]]);
+  }
+});
 
 describe("noLatestTag", () => {
   it.each([

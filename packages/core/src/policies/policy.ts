@@ -1,4 +1,14 @@
-import type { Application, Change, Declared, JsonObject, Live, Plan, PolicyFinding } from "@trueup/spec";
+import type {
+  Application,
+  Change,
+  Declared,
+  HookPhase,
+  JsonObject,
+  Key,
+  Live,
+  Plan,
+  PolicyFinding,
+} from "@trueup/spec";
 
 /** A change of the plan, with what it is about. Unlike the plan, these hold secrets as they are. */
 export interface PolicyChange {
@@ -9,11 +19,20 @@ export interface PolicyChange {
   readonly live?: Live;
 }
 
+/** An object in Git that is a hook, and is to run. */
+export interface PolicyHook {
+  readonly phase: HookPhase;
+  readonly key: Key;
+  readonly declared: Declared;
+}
+
 export interface PolicyInput {
   readonly application: Application;
   readonly plan: Plan;
-  /** The plan's changes, in its order; never empty. */
+  /** The plan's changes, in its order; empty where only hooks are to run. */
   readonly changes: readonly PolicyChange[];
+  /** Those of its hooks that are objects, one for each phase. */
+  readonly hooks: readonly PolicyHook[];
   readonly parameters: JsonObject;
   readonly signal: AbortSignal;
 }
