@@ -111,9 +111,8 @@ describe("policies", () => {
 
   it("see hooks that are objects, are asked where there is nothing else, and may find fault with them", async () => {
     const job = { phase: "pre-sync", key: keyFor("job"), declared: declaredOf(manifest("job")) } as const;
-    const spy: Policy = ({ hooks, changes }) => [
-      ...hooks.map(({ key }) => ({ severity: "deny" as const, key, message: `${changes.length} changes` })),
-    ];
+    const spy: Policy = ({ hooks, changes }) =>
+      hooks.map(({ key }) => ({ severity: "deny", key, message: `${changes.length} changes` }));
     const about = {
       hooks: [job],
       planning: { ...planning, plan: { ...planning.plan, changes: [] }, changes: new Map() },
