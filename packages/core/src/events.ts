@@ -95,12 +95,12 @@ export type ControllerEvent = { readonly time: number } & (
   /** Between runs, as a watch told it. The health after a run stands in `run-finished`. */
   | ({ readonly type: "health-changed"; readonly health: Health } & OfApplication)
   | ({ readonly type: "retry-scheduled"; readonly attempt: number; readonly delayMs: number } & OfApplication)
-  /** What a failure policy did about a revision that failed for good; `failed`: it threw, and is asked again. */
+  /** What a failure policy did about a revision that failed for good; `failed`: it threw. Then, and after `later`, it is asked again. */
   | ({
       readonly type: "failure-answered";
       readonly policy: string;
       readonly revision: Revision;
-      readonly status: "done" | "declined" | "failed";
+      readonly status: "done" | "declined" | "later" | "failed";
       readonly message: string;
       /** That it made: its id. */
       readonly commit?: string;

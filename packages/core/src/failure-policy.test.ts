@@ -93,6 +93,7 @@ describe("a failure policy of the embedder's", () => {
     const outcomes: (FailureAnswer | Error)[] = [
       new Error("no network"),
       new TrueUpError("UNAVAILABLE", "away"),
+      { status: "later", message: "who knows" },
       { status: "declined", message: "not ours" },
     ];
     let asked = 0;
@@ -105,7 +106,7 @@ describe("a failure policy of the embedder's", () => {
     });
     await until(() => answers(events).length === 1, "first");
     const before = (await history(controller)).length;
-    for (let i = 2; i <= 3; i++) {
+    for (let i = 2; i <= 4; i++) {
       await controller.sync("web");
       await until(() => answers(events).length === i, `answer ${i}`);
     }
@@ -114,6 +115,7 @@ describe("a failure policy of the embedder's", () => {
     expect(answers(events).map(({ status, message }) => [status, message])).toEqual([
       ["failed", "no network"],
       ["failed", "away"],
+      ["later", "who knows"],
       ["declined", "not ours"],
     ]);
     expect((await history(controller)).length).toBe(before + 1);

@@ -96,6 +96,10 @@ export function failurePolicy(options: FailurePolicyOptions): (runtime: Runtime,
       return;
     }
     const { status: how, message } = answer;
+    if (how === "later") {
+      emit({ type: "failure-answered", application: application.name, policy, revision, status: how, message });
+      return;
+    }
     const commit = how === "done" ? answer.commit : undefined;
     const made = commit === undefined ? {} : { commit };
     const row: HistoryRow = {

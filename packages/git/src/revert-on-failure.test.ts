@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { TrueUpError, type Failure } from "@trueup/spec";
+import { TrueUpError, type ErrorCode, type Failure, type HealthStatus } from "@trueup/spec";
 import { bareRepository } from "@trueup/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Edits } from "./edit-tree.ts";
@@ -126,6 +126,35 @@ describe("revertOnFailure", () => {
       declined(`${byHand} is a revert itself`),
     );
   });
+
+  it("waits where the commit need not be the cause", async () => {
+    const entry = { run: "r", startedAt: 0, finishedAt: 0, trigger: "t", outcome: "failed" as const, changes: [] };
+    const failing = async (code: ErrorCode, status?: HealthStatus) =>
+      await answer({
+        error: new TrueUpError(code, "x"),
+        entry: { ...entry, ...(status && { health: { status } }) },
+      });
+    for (const code of ["UNAVAILABLE", "TIMEOUT", "FORBIDDEN", "INTERNAL", "UNVERIFIED"] as const) {
+      const later = { status: "later", message: `it need not be the commit: ${code}` };
+      expect(await failing(code)).toEqual(later);
+      expect(await failing(code, "progressing")).toEqual(later);
+    }
+    expect((await writer.head("main"))?.commit.id).toBe(failed);
+    expect(await failing("UNAVAILABLE", "degraded")).toMatchObject({ status: "done" });
+  });
+
+  it.each(["INVALID", "LIMIT", "UNSUPPORTED", "NOT_FOUND", "CONFLICT", "NOT_OURS", "CYCLE", "IMMUTABLE"] as const)(
+    "holds the commit to be the cause of %s, and of what is missing",
+    async (code) => {
+      const entry = { run: "r", startedAt: 0, finishedAt: 0, trigger: "t", outcome: "failed" as const, changes: [] };
+      const missing = {
+        error: new TrueUpError("TIMEOUT", "x"),
+        entry: { ...entry, health: { status: "missing" as const } },
+      };
+      const failure = code === "INVALID" ? missing : { error: new TrueUpError(code, "x") };
+      expect(await answer(failure)).toMatchObject({ status: "done" });
+    },
+  );
 
   it("leaves it to whoever pushed meanwhile, and passes on what else goes wrong", async () => {
     const other = gitWriter({ url: root });

@@ -1,4 +1,4 @@
-import { isTrueUpError, type FailureAnswer, type FailureHandler } from "@trueup/spec";
+import { isTrueUpError, type ErrorCode, type FailureAnswer, type FailureHandler } from "@trueup/spec";
 import type { Authorship, GitWriter } from "./git-writer.ts";
 
 export interface RevertOnFailureOptions extends Pick<Authorship, "author" | "committer" | "sign"> {
@@ -14,15 +14,27 @@ const TRAILER = "TrueUp-Reverts:";
 const REVERTED = /^This reverts commit [0-9a-f]{40}/m;
 const HEADS = "refs/heads/";
 const MAX_REASON = 200;
+/** What a commit can be the cause of by itself. A server that is away, or lets nobody in, is none of its doing. */
+const CAUSED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "INVALID",
+  "LIMIT",
+  "UNSUPPORTED",
+  "NOT_FOUND",
+  "CONFLICT",
+  "NOT_OURS",
+  "CYCLE",
+  "IMMUTABLE",
+]);
 
 /**
  * A failure policy for `createController({ failurePolicies: { revert: revertOnFailure(gitWriter({ url }), { author }) } })`: puts
  * the application's files back to what they were when it was last healthy, as one new commit. Nothing else in the repository
  * is touched, and other applications' files stay. It declines where that would fight people: unless the branch is still at the revision
- * that failed, where that is a revert itself, where the application was never healthy, and where its files have not changed since.
+ * that failed, where that is a revert itself, where the application was never healthy, and where its files have not changed since. It
+ * waits where the commit need not be the cause: a server that is away or lets nobody in, with nothing unhealthy.
  */
 export function revertOnFailure(writer: GitWriter, options: RevertOnFailureOptions): FailureHandler {
-  return async ({ application, revision, lastHealthy, error }, { signal } = {}): Promise<FailureAnswer> => {
+  return async ({ application, revision, lastHealthy, error, entry }, { signal } = {}): Promise<FailureAnswer> => {
     const call = signal === undefined ? {} : { signal };
     const declined = (message: string): FailureAnswer => ({ status: "declined", message });
     if (lastHealthy === undefined) return declined("it was never healthy");
@@ -34,6 +46,10 @@ export function revertOnFailure(writer: GitWriter, options: RevertOnFailureOptio
     const { message } = head.commit;
     if (message.includes(`\n${TRAILER} `) || REVERTED.test(message))
       return declined(`${revision.id} is a revert itself`);
+
+    const unwell = entry.health?.status === "degraded" || entry.health?.status === "missing";
+    if (!unwell && error !== undefined && !CAUSED.has(error.code))
+      return { status: "later", message: `it need not be the commit: ${error.code}` };
 
     const branch = options.branch?.({ application: application.name, commit: revision.id }) ?? followed;
     const paths = options.paths ?? [application.path ?? ""];

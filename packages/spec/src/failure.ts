@@ -19,7 +19,9 @@ export interface Failure {
 export type FailureAnswer =
   | { readonly status: "done"; readonly message: string; /** That was made: its id. */ readonly commit?: string }
   /** There was nothing to be done, or it was not for us to do. It is not asked again for this revision. */
-  | { readonly status: "declined"; readonly message: string };
+  | { readonly status: "declined"; readonly message: string }
+  /** Not known yet whether there is something to be done: it is asked again after the next run that fails. */
+  | { readonly status: "later"; readonly message: string };
 
 /** Does something about a failure. What it throws counts as not done: it is asked again after the next run that fails. */
 export type FailureHandler = (failure: Failure, options?: CallOptions) => Promise<FailureAnswer>;
