@@ -13,6 +13,7 @@ import {
 import { describe, expect, it } from "vitest";
 import type { ControllerEvent } from "./events.ts";
 import { memoryStore } from "./memory-store.ts";
+import { maximumChanges, noLatestTag } from "./policies/index.ts";
 import { annotated, config, history, names, until, world, type World } from "./testing/world.ts";
 
 const hook = (name: string, phases: string, more: Readonly<Record<string, string>> = {}): string =>
@@ -758,6 +759,40 @@ describe("objects as hooks", () => {
     here.source.commit({ "one/a.yaml": config("a", "two"), "one/b.yaml": undefined });
     expect((await here.controller.sync("web")).outcome).toBe("succeeded");
     expect(renders).toBe(0);
+  });
+
+  it("are judged by policies as objects are, and do not count as changes", async () => {
+    const job = `apiVersion: v1
+kind: Pod
+metadata: { name: b, namespace: demo, annotations: { trueup.dev/hook: "post-sync, pre-sync" } }
+spec: { containers: [{ name: main, image: "shop:latest" }] }
+`;
+    const here = world(
+      { "a.yaml": config("a", "one"), "b.yaml": job },
+      { policies: [{ policy: "tags" }, { policy: "most", parameters: { limit: 1 } }] },
+      { policies: { tags: noLatestTag, most: maximumChanges } },
+    );
+    const { outcome, plan } = await here.controller.sync("web");
+    expect(outcome).toBe("blocked");
+    expect(plan?.findings.map(({ rule, message, origin }) => [rule, message.split(":")[0], origin?.file])).toEqual([
+      ["tags", "Pod demo/b", "b.yaml"],
+    ]);
+    here.source.commit({ "b.yaml": job.replace("latest", "2") });
+    expect((await here.controller.sync("web")).outcome).toBe("succeeded");
+  });
+
+  it("what a project does not allow is no hook either", async () => {
+    const files = {
+      "a.yaml": config("a", "one"),
+      "b.yaml": hook("b", "post-sync").replace("namespace: demo", "namespace: kube-system"),
+    };
+    const projects = { team: { sources: ["*"], targets: ["*"], namespaces: ["demo"] } };
+    const here = world(files, { project: "team" }, { projects });
+    const { error } = await here.controller.sync("web");
+    expect(error?.message).toBe(
+      "b.yaml:1: ConfigMap kube-system/b: namespace kube-system is not allowed in project team, but demo",
+    );
+    expect(names(here.target)).toEqual([]);
   });
 
   it("what stands there and is another's is not touched", async () => {
