@@ -3,6 +3,7 @@ import { glob } from "node:fs/promises";
 import { join } from "node:path";
 import { Stryker } from "@stryker-mutator/core";
 import type { MutantResult } from "./score.ts";
+import { shareOf } from "./share.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -13,13 +14,17 @@ export interface StrykerOptions {
   readonly again: boolean;
   /** Which files, below the package's `src/`. */
   readonly file: string;
+  /** Of each file, from above 0 to 1. */
+  readonly share: number;
+  /** Which part it is. */
+  readonly seed: string;
 }
 
 /** A mutant is switched on within one process: what runs our code in a child process would never notice one. */
 const IN_A_CHILD = /runToKill|execPath|\bfork\(/;
 
 /** Stryker over one package: its sources, judged by the tests that stand beside them. */
-export async function runStryker(name: string, { again, file }: StrykerOptions): Promise<MutantResult[]> {
+export async function runStryker(name: string, { again, file, share, seed }: StrykerOptions): Promise<MutantResult[]> {
   process.chdir(root);
   const sources = `packages/${name}/src`;
   const inChild: string[] = [];
@@ -32,7 +37,10 @@ export async function runStryker(name: string, { again, file }: StrykerOptions):
     plugins: ["@stryker-mutator/vitest-runner"], // under pnpm they are not found by themselves
     testRunner: "vitest",
     vitest: { configFile: "test/mutants/vitest.config.ts", dir: sources, related: false },
-    mutate: [`${sources}/${file}`, `!${sources}/**/*.test.ts`, `!${sources}/testing/**`],
+    mutate:
+      share < 1
+        ? await shareOf(`${sources}/${file}`, share, seed)
+        : [`${sources}/${file}`, `!${sources}/**/*.test.ts`, `!${sources}/testing/**`],
     // The sandbox holds this package alone; what it imports of the others comes through node_modules, as it is. Its
     // tsconfig.json refers to the others', and nothing in it changes what runs.
     ignorePatterns: [
@@ -53,10 +61,10 @@ export async function runStryker(name: string, { again, file }: StrykerOptions):
     tsconfigFile: "none",
     disableTypeChecks: false,
     coverageAnalysis: "perTest",
-    incremental: true,
+    incremental: share === 1,
     incrementalFile: `${reports}/incremental.json`,
     force: !again,
-    concurrency: 2,
+    concurrency: Number(process.env["TRUEUP_MUTANTS_AT_ONCE"] ?? 2),
     timeoutMS: 10_000,
     reporters: ["progress-append-only", "html", "json"],
     htmlReporter: { fileName: `${reports}/index.html` },
