@@ -10,7 +10,12 @@ import { git, gitWriter, type GitOptions } from "@trueup/git";
 import type { Source } from "@trueup/spec";
 import { bareRepository, gitServer, gitServerMissing, repository, runGit, type GitServer } from "@trueup/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { connectProxy, socksProxy, type TestProxy, type TestProxyOptions } from "./proxies.ts";
+import {
+  connectProxy,
+  socksProxy,
+  type TestProxy,
+  type TestProxyOptions,
+} from "../../packages/git/src/testing/proxies.ts";
 import { makeKey, sshdMissing, startSshd, type Sshd } from "./sshd.ts";
 
 const missing =

@@ -10,6 +10,7 @@ import {
   knownHostLine,
   linesFor,
   parseKnownHosts,
+  type KnownHost,
 } from "./known-hosts.ts";
 import { tunnelTo, type ProxyOptions } from "./proxy.ts";
 import type { SshAddress } from "./ssh-address.ts";
@@ -32,9 +33,17 @@ export interface SshOptions {
   readonly agent?: string;
 }
 
+export interface SshChannel {
+  readonly stream: ClientChannel;
+  /** What the command ended with, once `closed`; `null` where the server did not say. */
+  readonly status: number | null;
+  /** Nothing more comes. Not before all was read. */
+  readonly closed: Promise<void>;
+}
+
 export interface SshConnection {
   /** A command's channel, on the one connection that is kept. */
-  open(command: string, env: Readonly<Record<string, string>>): Promise<ClientChannel>;
+  open(command: string, env: Readonly<Record<string, string>>): Promise<SshChannel>;
   /** Whether it can still be used. */
   readonly alive: boolean;
   close(): void;
@@ -65,9 +74,10 @@ export async function connectSsh(address: SshAddress, options: ConnectOptions): 
     Object.assign(config, { privateKey: key, ...(passphrase !== undefined && { passphrase }) });
   }
   if (options.agent !== undefined) config.agent = options.agent;
+  const known = linesFor(parseKnownHosts(options.knownHosts ?? ""), address.host, address.port);
   const deadline = AbortSignal.timeout(options.ms);
   const socket = await openSocket(address, options, deadline);
-  return await login(new Client(), socket, address, config, options, deadline);
+  return await login(new Client(), socket, known, address, config, options, deadline);
 }
 
 function timedOut(ms: number): TrueUpError {
@@ -109,12 +119,12 @@ async function openSocket(
 function login(
   client: Client,
   socket: Socket,
+  known: readonly KnownHost[],
   address: SshAddress,
   config: ConnectConfig,
   options: ConnectOptions,
   deadline: AbortSignal,
 ): Promise<SshConnection> {
-  const known = linesFor(parseKnownHosts(options.knownHosts ?? ""), address.host, address.port);
   let refusal: TrueUpError | undefined;
   let accepted: string | undefined;
   let alive = true;
@@ -188,7 +198,7 @@ function login(
 
 /** The line that makes a host known which was not, undefined for a known one; or why it is refused. */
 function judge(
-  known: ReturnType<typeof linesFor>,
+  known: readonly KnownHost[],
   { host, port }: SshAddress,
   key: Buffer,
   acceptNew: boolean,
@@ -223,11 +233,26 @@ function judge(
   }
 }
 
-function openChannel(client: Client, command: string, env: Readonly<Record<string, string>>): Promise<ClientChannel> {
+function openChannel(client: Client, command: string, env: Readonly<Record<string, string>>): Promise<SshChannel> {
   return new Promise((resolve, reject) => {
     const lost = (): void => reject(new TrueUpError("INCOMPLETE", "the server opened no channel for a command"));
     try {
-      client.exec(command, { env: { ...env } }, (error, channel) => (error === undefined ? resolve(channel) : lost()));
+      client.exec(command, { env: { ...env } }, (error, stream) => {
+        if (error !== undefined) return lost();
+        // Listened for at once: a command that ends at once says so with the same packet that says it began.
+        let status: number | null = null;
+        stream.once("exit", (code: number | null) => {
+          status = code;
+        });
+        const closed = new Promise<void>((resolve) => stream.once("close", () => setImmediate(resolve)));
+        resolve({
+          stream,
+          closed,
+          get status() {
+            return status;
+          },
+        });
+      });
     } catch {
       lost();
     }

@@ -1,7 +1,6 @@
 import { isTrueUpError } from "@trueup/spec";
-import type { ClientChannel } from "ssh2";
 import type { SshAddress } from "./ssh-address.ts";
-import { connectSsh, type ConnectOptions, type SshConnection } from "./ssh-connection.ts";
+import { connectSsh, type ConnectOptions, type SshChannel, type SshConnection } from "./ssh-connection.ts";
 
 export interface SshPool {
   /** Runs a command on the connection that is kept, or on a new one. Once more where the kept one was lost before a byte came. */
@@ -9,7 +8,7 @@ export interface SshPool {
     stop: AbortSignal,
     command: string,
     env: Readonly<Record<string, string>>,
-    action: (channel: ClientChannel) => Promise<T>,
+    action: (channel: SshChannel) => Promise<T>,
   ): Promise<T>;
   close(): void;
 }
@@ -88,7 +87,7 @@ export function sshPool(address: SshAddress, options: ConnectOptions): SshPool {
           let heard = false;
           try {
             const channel = await raced(stop, made.open(command, env));
-            channel.once("data", () => {
+            channel.stream.once("data", () => {
               heard = true;
             });
             return await action(channel);

@@ -1,5 +1,4 @@
 import { TrueUpError } from "@trueup/spec";
-import type { ClientChannel } from "ssh2";
 import { throwIfAborted } from "./abort.ts";
 import { endOfAdvertisement, parseAdvertisement, type Advertisement } from "./advertisement.ts";
 import { serverError } from "./pkt-line.ts";
@@ -7,6 +6,7 @@ import { displayUrl } from "./redact.ts";
 import { parsePushReport, pushRequest } from "./receive-pack.ts";
 import type { Remote, RemoteOptions } from "./remote.ts";
 import { remoteCommand, type SshAddress } from "./ssh-address.ts";
+import type { SshChannel } from "./ssh-connection.ts";
 import { sshPool } from "./ssh-pool.ts";
 import { FLUSH } from "./pkt-line.ts";
 import {
@@ -136,7 +136,7 @@ function namesOf({ version, capabilities }: Advertisement): ReadonlySet<string> 
 
 /** What the server says, all of it, within the cap. Throws `UNAVAILABLE` with its words where its command failed. */
 function converse(
-  channel: ClientChannel,
+  channel: SshChannel,
   request: (advertisement: Advertisement) => string | Buffer,
   limit: number,
   stop: AbortSignal,
@@ -146,21 +146,21 @@ function converse(
     let length = 0;
     let stderr = "";
     let advertisement: Advertisement | undefined;
-    let code: number | null = null;
+    const { stream } = channel;
 
     const fail = (error: unknown): void => {
       stop.removeEventListener("abort", abort);
       reject(error);
-      channel.destroy();
+      stream.destroy();
     };
     const abort = (): void => fail(stop.reason);
     stop.addEventListener("abort", abort, { once: true });
 
-    channel.on("error", fail);
-    channel.stderr.on("data", (data: Buffer) => {
+    stream.on("error", fail);
+    stream.stderr.on("data", (data: Buffer) => {
       if (stderr.length < MAX_STDERR) stderr += data.toString("utf8");
     });
-    channel.on("data", (data: Buffer) => {
+    stream.on("data", (data: Buffer) => {
       length += data.length;
       if (length > limit) return fail(new TrueUpError("LIMIT", `the server's answer is over ${limit} bytes`));
       chunks.push(data);
@@ -172,20 +172,18 @@ function converse(
         if (end === undefined) return;
         advertisement = parseAdvertisement(whole.subarray(0, end));
         chunks.splice(0, 1, whole.subarray(end));
-        channel.end(request(advertisement));
+        stream.end(request(advertisement));
       } catch (error) {
         fail(error);
       }
     });
-    channel.on("exit", (status: number | null) => {
-      code = status;
-    });
-    channel.on("close", () => {
+    void channel.closed.then(() => {
       stop.removeEventListener("abort", abort);
-      if (code !== null && code !== 0) return reject(commandFailed(code, stderr));
+      const { status } = channel;
+      if (status !== null && status !== 0) return reject(commandFailed(status, stderr));
       if (advertisement === undefined)
         return reject(new TrueUpError("INCOMPLETE", "the connection was lost before the server's answer was whole"));
-      resolve({ advertisement, rest: Buffer.concat(chunks) });
+      return resolve({ advertisement, rest: Buffer.concat(chunks) });
     });
   });
 }
