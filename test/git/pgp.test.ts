@@ -2,6 +2,8 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createController, memoryStore } from "@trueup/core";
+import { filesystem } from "@trueup/filesystem";
 import { git, gitWriter, pgpSigner, type GitOptions, type RefOption } from "@trueup/git";
 import type { Verification } from "@trueup/spec";
 import { gitServer, gitServerMissing, repository, runGit, type GitServer } from "@trueup/testkit";
@@ -56,7 +58,8 @@ describe("signatures that git and gpg made", { timeout: 120_000 }, () => {
     writeFileSync(join(root, "gitconfig"), "[user]\n\tname = Test\n\temail = test@example.com\n");
     server = await gitServer({ root });
     const repo = await repository(join(root, "repo"));
-    await repo.commit("first", { "a.yaml": "a: 1\n" });
+    const config = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: web\n";
+    await repo.commit("first", { "deploy/web.yaml": config });
     makeKey("ed", "ed25519", "never");
     makeKey("rsa", "rsa3072", "never");
     makeKey("revoked", "ed25519", "never");
@@ -230,5 +233,26 @@ describe("signatures that git and gpg made", { timeout: 120_000 }, () => {
       expect(stderr).toContain(`VALIDSIG ${fingerprint}`);
       expect(status).toBe(0);
     }
+  });
+
+  it("who signed is in a controller's history", async () => {
+    const url = join(root, "repo");
+    const files = mkdtempSync(join(root, "live-"));
+    const controller = createController({
+      sources: { repo: git({ url, ref: { branch: "ed" }, verify: { pgpKeys: allKeys() } }) },
+      targets: { live: filesystem({ root: files }) },
+      store: memoryStore(),
+      applications: [{ name: "web", source: "repo", target: "live", path: "deploy", namespace: "demo" }],
+    });
+    const result = await controller.sync("web");
+    const [entry] = await Array.fromAsync(controller.history());
+    await controller.stop();
+    expect(result.outcome).toBe("succeeded");
+    expect(entry?.verified).toEqual({
+      by: "pgp",
+      signer: "ed <ed@example.com>",
+      object: "commit",
+      fingerprint: keys["ed"]?.fingerprint,
+    });
   });
 });
