@@ -1,8 +1,15 @@
 // Jobs as hooks on a real control plane: they complete, fail, delete themselves, get names, and go by their policies.
+import { execFileSync, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { memoryStore } from "@trueup/core";
 import type { Manifest } from "@trueup/spec";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { useKubernetes } from "../servers/vitest.ts";
 import { configMap, until, world, yaml, type World } from "./world.ts";
 
@@ -37,6 +44,21 @@ function job(namespace: string, { hook, policy, pod, spec, metadata, command = "
       },
     },
   };
+}
+
+/** What the API server asks for logs in the place of a kubelet; answers its port. */
+async function kubelet(answer: (url: URL) => string): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), "trueup-kubelet-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert];
+  execFileSync("openssl", ["req", "-x509", ...made, "-subj", "/CN=kubelet", "-days", "2"], { stdio: "ignore" });
+  const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, ({ url }, response) => {
+    response.end(answer(new URL(url ?? "/", "https://kubelet")));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close().closeAllConnections());
+  return (server.address() as AddressInfo).port;
 }
 
 const sequence = ({ events }: World): string[] =>
@@ -98,6 +120,31 @@ describe("a Job as a hook", () => {
     here.source.commit({ "job.yaml": yaml(job(namespace, { hook: "pre-sync" })) });
     await here.synced();
     expect((await cluster().request("GET", `/api/v1/namespaces/${namespace}/configmaps/a`)).status).toBe(200);
+  });
+
+  it("that fails says the end of its log, bounded", async ({ skip }) => {
+    if (spawnSync("openssl", ["version"]).error !== undefined) skip("there is no openssl on this machine");
+    const namespace = await cluster().namespace();
+    const asked: string[] = [];
+    const port = await kubelet((url) => {
+      asked.push(`${url.pathname.replace(/migrate-\w+/, "migrate")}${url.search}`);
+      return `${"connecting\n".repeat(1_000)}no such table: users\n`;
+    });
+    const status = {
+      addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
+      daemonEndpoints: { kubeletEndpoint: { Port: port } },
+    };
+    const patch = { contentType: "application/merge-patch+json" };
+    await cluster().request("PATCH", "/api/v1/nodes/node-1/status", { status }, patch);
+    const here = world(cluster(), { "job.yaml": yaml(job(namespace, { hook: "pre-sync", pod: "fails" })) });
+    const { error } = await here.controller.sync("web");
+    expect(asked).toEqual([`/containerLogs/${namespace}/migrate/main?limitBytes=4096&tailLines=20`]);
+    expect(error?.message).toMatch(/container main ended with 1: /);
+    expect(error?.message).toMatch(/\nconnecting\nno such table: users\)$/);
+    const log = /ended with 1: ([^]*)\)$/.exec(error?.message ?? "")?.[1] ?? "";
+    expect(log).toHaveLength(4_096);
+    const [entry] = await Array.fromAsync(here.controller.history());
+    expect(entry?.hooks?.[0]?.message).toBe(error?.message);
   });
 
   it("that deletes itself once it is through is no drift, and does not run again", async () => {
