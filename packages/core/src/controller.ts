@@ -317,7 +317,7 @@ export function createController<
         });
       }
     }
-    if (isFinal(application, result, failures)) void answerFailure(runtime, result);
+    if (isFinal(application, result, failures)) failureAnswers.answer(runtime, result);
     if (result.outcome === "succeeded") markDependents(application.name);
   }
 
@@ -349,7 +349,7 @@ export function createController<
     });
   }
 
-  const answerFailure = failurePolicy({
+  const failureAnswers = failurePolicy({
     handlers: options.failurePolicies ?? {},
     signal: stopping.signal,
     now: options.now ?? Date.now,
@@ -425,6 +425,7 @@ export function createController<
         await started.pruning;
         await started.live.stop();
       }
+      await failureAnswers.settled();
       if (options.queue === undefined) await queue.close?.();
       await Promise.all([...runtimes.values()].map(async ({ mutex }) => await mutex.run(async () => {})));
       for (const source of parts.sources.values()) await source.close();

@@ -140,6 +140,26 @@ describe("a failure policy of the embedder's", () => {
     expect(told).toEqual(["r2", "r3", "r5"]);
   });
 
+  it("that is asked while the controller stops is told to, and nothing is written after", async () => {
+    let aborted = false;
+    const { controller, events } = await broken({
+      revert: async (_, { signal } = {}) =>
+        await new Promise<FailureAnswer>((resolve) => {
+          signal?.addEventListener("abort", () => {
+            aborted = true;
+            resolve({ status: "done", message: "late", commit: "x" });
+          });
+        }),
+    });
+    await until(() => controller.status("web").phase === "failed", "failed");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const before = await history(controller);
+    await controller.stop();
+    expect(aborted).toBe(true);
+    expect(await history(controller)).toEqual(before);
+    expect(answers(events).map(({ status }) => status)).toEqual(["failed"]);
+  });
+
   it("has a name of its own, which applications must know", async () => {
     const make = (onFailure: string, failurePolicies: Record<string, FailureHandler>) =>
       createController({

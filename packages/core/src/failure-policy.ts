@@ -46,10 +46,17 @@ export function isFinal(application: Application, result: RunResult, failures: n
   return failures > (application.retry?.limit ?? 5) || result.error?.retryable === false;
 }
 
-/** What is done about an application that failed for good, by its `onFailure`. Never throws. */
-export function failurePolicy(options: FailurePolicyOptions): (runtime: Runtime, result: RunResult) => Promise<void> {
+export interface FailureAnswers {
+  /** Does what `onFailure` says about an application that failed for good. */
+  answer(runtime: Runtime, result: RunResult): void;
+  /** Once nothing of it is under way. Never rejects. */
+  settled(): Promise<void>;
+}
+
+/** What is done about applications that fail for good. */
+export function failurePolicy(options: FailurePolicyOptions): FailureAnswers {
   const { handlers, signal, now, emit, change, mark } = options;
-  const asked = new Set<Runtime>();
+  const asked = new Map<Runtime, Promise<void>>();
 
   async function pin(runtime: Runtime, { error }: RunResult): Promise<void> {
     const { lastHealthy, pinned } = runtime.record?.state ?? {};
@@ -116,18 +123,27 @@ export function failurePolicy(options: FailurePolicyOptions): (runtime: Runtime,
     emit({ type: "failure-answered", application: application.name, policy, revision, status: how, message, ...made });
   }
 
-  return async (runtime, result) => {
+  async function act(runtime: Runtime, result: RunResult): Promise<void> {
     const { onFailure = "hold" } = runtime.application;
-    if (asked.has(runtime) || signal.aborted) return;
-    asked.add(runtime);
+    const handler = Object.hasOwn(handlers, onFailure) ? handlers[onFailure] : undefined;
     try {
-      const handler = Object.hasOwn(handlers, onFailure) ? handlers[onFailure] : undefined;
       if (onFailure === "pin") await pin(runtime, result);
       else if (handler !== undefined) await ask(onFailure, handler, runtime, result);
     } catch {
       // Somebody else holds the application, or the store is away: the next run that fails comes here again.
-    } finally {
-      asked.delete(runtime);
     }
+  }
+
+  return {
+    answer(runtime, result) {
+      if (asked.has(runtime) || signal.aborted) return;
+      asked.set(
+        runtime,
+        act(runtime, result).finally(() => asked.delete(runtime)),
+      );
+    },
+    async settled() {
+      await Promise.all(asked.values());
+    },
   };
 }
