@@ -127,3 +127,23 @@ describe("dependencies", () => {
     );
   });
 });
+
+it("exports: names, objects, pointers and targets are checked", () => {
+  const exports = {
+    "a b": { object: "Service", pointer: "x", target: "no" },
+    fine: { object: "Service/web", pointer: "/a" },
+  };
+  expect(() =>
+    checkApplication(
+      { name: "a", source: "s", target: "t", exports },
+      { sources: new Set(["s"]), renderers: new Set(), targets: new Set(["t"]) },
+    ),
+  ).toThrow(
+    [
+      "application a: exports/a b: 1 to 63 letters, digits, dots, dashes, underscores are wanted",
+      'exports/a b/object: Kind[.group]/[namespace/]name is wanted, not "Service"',
+      'exports/a b/pointer: a JSON Pointer is wanted, not "x"',
+      "exports/a b/target: no is not one of t",
+    ].join("; "),
+  );
+});

@@ -375,6 +375,59 @@ describe("what is found before anything is written", () => {
   });
 });
 
+describe("where nothing is declared any more", () => {
+  it("references and exports stand in nobody's way", async () => {
+    const { controller, target } = world(FILES, {
+      target: { defaults: address },
+      application: { exports: { ip: { object: "Service/demo/web", pointer: "/status/ip" } } },
+    });
+    await controller.sync("app");
+    expect((await controller.remove("app", { resources: "delete" }))?.error).toBeUndefined();
+    expect(target.objects()).toEqual([]);
+  });
+
+  it("a hook with a reference is refused", async () => {
+    const hook = config("hook", { ip: IP }, "  annotations: { trueup.dev/hook: pre-sync }\n");
+    const { controller, target } = world({ ...FILES, "app/h.yaml": hook });
+    const { error } = await controller.sync("app");
+    expect([error?.code, error?.message, target.calls.apply]).toEqual([
+      "UNSUPPORTED",
+      "app/h.yaml: /data/ip: a hook cannot refer to other objects",
+      0,
+    ]);
+  });
+});
+
+describe("schemas", () => {
+  const crd = `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: things.example.org }
+spec:
+  group: example.org
+  scope: Namespaced
+  names: { kind: Thing, plural: things, singular: thing }
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties: { spec: { type: object, properties: { port: { type: integer }, other: { type: integer } } } }
+`;
+  const thing = (other: string): string =>
+    `apiVersion: example.org/v1\nkind: Thing\nmetadata: { name: t, namespace: demo }\nspec:\n  port: trueup:v1/object/Service/web#/spec/port\n  other: ${other}\n`;
+
+  it("are content with a reference where they want a number, and with nothing else", async () => {
+    const files = { "app/crd.yaml": crd, "app/s.yaml": service("web") };
+    const good = world({ ...files, "app/t.yaml": thing("1") });
+    expect((await good.controller.sync("app")).error).toBeUndefined();
+    expect(good.target.get({ ...at("t", "Thing"), group: "example.org" })?.["spec"]).toEqual({ port: 80, other: 1 });
+    const bad = world({ ...files, "app/t.yaml": thing("text") });
+    expect((await bad.controller.sync("app")).error?.message).toBe("app/t.yaml:6: /spec/other: must be integer");
+  });
+});
+
 describe("what the object that is referred to meets", () => {
   it("it fails: the referrer is skipped", async () => {
     const live = memoryTarget({ defaults: address });

@@ -144,10 +144,18 @@ export function findReferences(declared: Declared): readonly FoundReference[] {
   const { manifest } = declared;
   let found = known.get(manifest);
   if (found === undefined) {
-    found = search(declared);
+    // Most objects have none, and are looked at in every render: the way to a field is only kept where one is there.
+    found = mentions(manifest) ? search(declared) : NONE;
     known.set(manifest, found);
   }
   return found;
+}
+
+const NONE: readonly FoundReference[] = [];
+
+function mentions(value: unknown): boolean {
+  if (typeof value === "string") return value.startsWith(REFERENCE);
+  return typeof value === "object" && value !== null && Object.values(value).some(mentions);
 }
 
 function search(declared: Declared): readonly FoundReference[] {
