@@ -405,6 +405,22 @@ describe("a process that dies between the two records", () => {
     expect(await synced(it, "receiver")).toEqual(["delete b: left Git"]);
   });
 
+  it("and the receiver runs before the giver does again: its row stays as it wrote it", async () => {
+    const store = splitStore();
+    const it = pair(FILES, { store });
+    await synced(it, "giver", "receiver");
+    it.source.commit(MOVE);
+    store.dieAfter(1);
+    expect((await it.controller.sync("giver")).outcome).toBe("failed");
+    store.dieAfter(undefined);
+    expect(await synced(it, "receiver")).toEqual(["update b: moved from application giver"]);
+    const row = (await store.read("receiver")).inventory.get(key("b"));
+    expect(row).not.toHaveProperty("formerly");
+    expect(await synced(it, "giver")).toEqual([]);
+    expect((await store.read("receiver")).inventory.get(key("b"))).toEqual(row);
+    expect([await held(store, "giver"), await held(store, "receiver")]).toEqual([["a"], ["b", "c"]]);
+  });
+
   it("after the receiver wrote its mark and before it recorded that", async () => {
     const first = pair(FILES);
     await synced(first, "giver", "receiver");
