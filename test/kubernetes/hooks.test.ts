@@ -209,17 +209,23 @@ describe("a Job as a hook", () => {
     const namespace = await cluster().namespace();
     const files = { "job.yaml": yaml(job(namespace, { hook: "pre-sync", pod: "hangs" })) };
     const store = memoryStore();
-    const first = world(cluster(), files, { store });
+    const first = world(cluster(), files, { store, application: { healthTimeoutMs: 60_000 } });
     const syncing = first.controller.sync("web");
     await until("made", async () => (await names(namespace)).length === 1);
     const [begun] = await jobs(namespace);
     await first.stop();
     expect((await syncing).outcome).toBe("cancelled");
-    const second = world(cluster(), files, { store });
+    const second = world(cluster(), files, { store, application: { healthTimeoutMs: 60_000 } });
     const again = second.controller.sync("web");
     await until("waited for", () => second.events.some(({ type }) => type === "hook-started"));
-    const { body } = await cluster().request<{ items: Manifest[] }>("GET", `/api/v1/namespaces/${namespace}/pods`);
-    const pod = body.items[0]?.metadata.name ?? "";
+    // What ends before it was scheduled is looked at again by the Job's controller only after a while.
+    const pods = await until(
+      "scheduled",
+      async () =>
+        (await cluster().request<{ items: Manifest[] }>("GET", `/api/v1/namespaces/${namespace}/pods`)).body.items,
+      ([one]) => (one?.["spec"] as { nodeName?: string } | undefined)?.nodeName !== undefined,
+    );
+    const pod = pods[0]?.metadata.name ?? "";
     await cluster().request(
       "PATCH",
       `/api/v1/namespaces/${namespace}/pods/${pod}/status`,
