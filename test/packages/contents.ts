@@ -6,6 +6,8 @@ interface PackageJson {
   readonly license?: string;
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
   readonly dependencies?: Readonly<Record<string, string>>;
+  /** Optional ones, loaded by a call where they are there. */
+  readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
 const BESIDE_DIST = new Set(["package.json", "README.md", "LICENSE"]);
@@ -14,7 +16,7 @@ const BESIDE_DIST = new Set(["package.json", "README.md", "LICENSE"]);
 export async function checkContents(consumer: string, name: string): Promise<string[]> {
   const folder = join(consumer, "node_modules", name);
   const text = await readFile(join(folder, "package.json"), "utf8");
-  const { exports, dependencies = {}, license } = JSON.parse(text) as PackageJson;
+  const { exports, dependencies = {}, peerDependencies = {}, license } = JSON.parse(text) as PackageJson;
   const files = new Set<string>();
   for await (const file of glob("**/*", { cwd: folder, withFileTypes: true })) {
     if (file.isFile()) files.add(posix.join(file.parentPath.slice(folder.length + 1), file.name));
@@ -26,7 +28,7 @@ export async function checkContents(consumer: string, name: string): Promise<str
     ...[...BESIDE_DIST].filter((file) => !files.has(file)).map((file) => `no ${file}`),
     ...[...files].filter((file) => !BESIDE_DIST.has(file) && !reached.has(sourceOf(file))).map(unreached),
     ...[...bare]
-      .filter((other) => dependencies[other] === undefined)
+      .filter((other) => dependencies[other] === undefined && peerDependencies[other] === undefined)
       .map((other) => `imports ${other}, which is not among its dependencies`),
     ...(license === "Apache-2.0" ? [] : [`its license is ${license}`]),
     ...(text.includes("workspace:") || text.includes("catalog:") ? ["package.json was not packed by pnpm"] : []),

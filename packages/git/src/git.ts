@@ -10,7 +10,7 @@ import { parseProxy, type ProxyOptions } from "./proxy.ts";
 import { parseRef, type RefOption } from "./ref.ts";
 import type { Agent } from "node:http";
 import { parseSshAddress } from "./ssh-address.ts";
-import type { SshOptions } from "./ssh-connection.ts";
+import type { SshOptions } from "./ssh-options.ts";
 import type { TlsOptions } from "./tls.ts";
 import type { VerifyOptions } from "./verify.ts";
 

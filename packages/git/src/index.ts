@@ -38,7 +38,7 @@ export { githubApp } from "./github-app.ts";
 export type { GitHubAppOptions } from "./github-app.ts";
 export { proxyFromEnvironment } from "./no-proxy.ts";
 export type { ProxyOptions } from "./proxy.ts";
-export type { SshOptions } from "./ssh-connection.ts";
+export type { SshOptions } from "./ssh-options.ts";
 export type { TlsOptions } from "./tls.ts";
 export type { SubmoduleOptions } from "./extended-source.ts";
 export type { LfsOptions } from "./lfs-client.ts";

@@ -3,7 +3,7 @@ import type { CredentialsCallback, GitLimits } from "./options.ts";
 import type { ListedRef } from "./ref.ts";
 import type { RefUpdate } from "./receive-pack.ts";
 import { parseSshAddress } from "./ssh-address.ts";
-import type { SshOptions } from "./ssh-connection.ts";
+import type { SshOptions } from "./ssh-options.ts";
 import type { FetchAnswer, FetchRequest } from "./upload-pack.ts";
 
 /** A repository behind a protocol. */

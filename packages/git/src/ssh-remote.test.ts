@@ -4,7 +4,7 @@ import { limitsOf, type GitLimits } from "./options.ts";
 import { FLUSH, packetLine } from "./pkt-line.ts";
 import { NO_OBJECT } from "./receive-pack.ts";
 import { openRemote, type Remote } from "./remote.ts";
-import type { SshOptions } from "./ssh-connection.ts";
+import type { SshOptions } from "./ssh-options.ts";
 import { sshFingerprint } from "./ssh-signature.ts";
 import { newKey, smallSshServer, type Script, type SmallSshServer } from "./testing/small-ssh-server.ts";
 import { fetchRequestV2, lsRefsRequest } from "./upload-pack.ts";
