@@ -231,6 +231,13 @@ const SABOTAGE: readonly Sabotage[] = [
     fails: ["ownership: an object of nobody"],
   },
   {
+    what: "knows no former owners",
+    spoil: (target) => ({
+      apply: (item, planned, seen, context) => target.apply(item, planned, seen, { ...context, formerly: [] }),
+    }),
+    fails: ["ownership: what another application handed over"],
+  },
+  {
     what: "takes every object for its own application's",
     spoil: () => ({ ownerOf: () => ({ installation: "testkit", application: "conformance" }) }),
     fails: ["ownership: an object made by hand", "ownership: another application's", "ownership: a copy"],

@@ -52,7 +52,8 @@ export interface Driver {
 export const OWNER: Owner = { installation: "testkit", application: "conformance" };
 export const OTHER: Owner = { installation: "testkit", application: "other" };
 
-export function drive(target: Target, owner: Owner = OWNER): Driver {
+/** `formerly`: applications that handed objects over to this one. */
+export function drive(target: Target, owner: Owner = OWNER, formerly?: readonly string[]): Driver {
   const rows = new Map<Key, Tracked>();
   const remember = (row: Tracked): void => void rows.set(row.key, JSON.parse(JSON.stringify(row)) as Tracked);
   const rowOf = (item: Item & { readonly declared: Declared }): Tracked =>
@@ -65,6 +66,7 @@ export function drive(target: Target, owner: Owner = OWNER): Driver {
     context: (signal) => ({
       application: owner.application,
       owner,
+      ...(formerly && { formerly }),
       fingerprint: projectDigest,
       lease: leaseOf(owner),
       checkpoint: async () => assert.fail("checkpoint outside of a write"),

@@ -149,6 +149,29 @@ function foreignCases(harness: TargetHarness): readonly Case[] {
         assert.deepEqual(await readRaw(await app.ref(manifest)), before);
       },
     ),
+    targetCase(
+      harness,
+      "ownership: what another application handed over is marked anew, and can be deleted",
+      async (place) => {
+        const { target, readRaw } = place;
+        const [giver, receiver] = [drive(target, OTHER), drive(target, OWNER, [OTHER.application])];
+        const manifest = sample("web");
+        const { live } = await giver.sync(manifest);
+        const { key } = await giver.item(manifest);
+        receiver.rows.set(key, giver.rows.get(key) ?? assert.fail("a row"));
+        const given: Planned = { action: "update", reason: "conformance", stamp: "mark", after: manifest };
+        let applied = await receiver.applyOnce(await receiver.item(manifest), given, await receiver.observe(manifest));
+        for (let polls = 0; applied.status === "pending" && polls < 100; polls++) {
+          applied = await receiver.applyOnce(await receiver.item(manifest), given, await receiver.observe(manifest));
+        }
+        const now = await receiver.live(manifest);
+        assert.deepEqual([target.ownerOf?.(now, key), now.uid], [OWNER, live.uid]);
+        // Handed on, and deleted by one that never wrote it.
+        const last = drive(target, { ...OWNER, application: "last" }, [OWNER.application]);
+        await last.remove(manifest, receiver.rows.get(key));
+        assert.equal(await readRaw(await last.ref(manifest)), undefined);
+      },
+    ),
     targetCase(harness, "ownership: a copy of an object is nobody's", async ({ target, readRaw, writeRaw }) => {
       const app = drive(target);
       const [web, copy] = [sample("web"), sample("copy")];
