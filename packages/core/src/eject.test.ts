@@ -127,6 +127,25 @@ describe("eject", () => {
     expect((await store.read("web")).inventory.size).toBe(0);
   });
 
+  it("nothing more is released once the lease is lost", async () => {
+    const store = memoryStore();
+    const target = memoryTarget();
+    await world(files, {}, { store, target }).controller.sync("web");
+    const lost = {
+      ...store,
+      async claim(...args: Parameters<typeof store.claim>) {
+        const lease = await store.claim(...args);
+        return lease && { ...lease, valid: () => false };
+      },
+    };
+    const { released, left } = await world(files, {}, { store: lost, target }).controller.eject("web", said);
+    expect([released, [...left.values()].map(({ code, message }) => `${code}: ${message}`)]).toEqual([
+      [],
+      Array.from({ length: 2 }, () => "LEASE_LOST: the lease of application web is lost"),
+    ]);
+    expect(target.calls.release).toBe(0);
+  });
+
   it("a target without marks needs no release", async () => {
     const target = memoryTarget({ marks: false });
     const { controller, store } = world(files, {}, { target });
