@@ -1,4 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { TrueUpError, type ApplicationState, type Approval } from "@trueup/spec";
+import type { HistoryRow } from "./record.ts";
 
 /** Those that hold still at this moment. */
 export function standing({ approvals = [] }: Pick<ApplicationState, "approvals">, now: number): readonly Approval[] {
@@ -24,4 +26,23 @@ export function withdrawn(state: ApplicationState, digest: string, now: number):
   const others = all.filter((given) => given.digest !== digest);
   if (others.length === all.length) throw new TrueUpError("NOT_FOUND", `no approval of plan ${digest} holds`);
   return others.length === 0 ? rest : { ...rest, approvals: others };
+}
+
+/** The line of history that says so: who let a plan through is told though it was never applied. */
+export function approvalEntry(
+  { digest, actor, reason, at, expiresAt }: Approval,
+  what: "approval" | "approval withdrawn",
+): HistoryRow {
+  return {
+    run: randomUUID(),
+    startedAt: at,
+    finishedAt: at,
+    trigger: `${what} by ${actor}: ${reason}`,
+    outcome: "succeeded",
+    planDigest: digest,
+    ...(what === "approval" && {
+      approval: { digest, actor, reason, at, ...(expiresAt !== undefined && { expiresAt }) },
+    }),
+    changes: [],
+  };
 }

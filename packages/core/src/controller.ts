@@ -18,7 +18,7 @@ import {
 } from "@trueup/spec";
 import { adoptionReport, type AdoptionReport } from "./adoption-report.ts";
 import { afterRun, waitUntil } from "./after-run.ts";
-import { approved, withdrawn } from "./approvals.ts";
+import { approvalEntry, approved, withdrawn } from "./approvals.ts";
 import {
   applicationProblems,
   checkApplication,
@@ -460,15 +460,17 @@ export function createController<
     },
     async approve(name, digest, { actor, reason, expiresAt }) {
       const runtime = runtimeOf(name);
-      await change(runtime, (state, at) =>
-        approved(state, { digest, actor, reason, at, ...(expiresAt !== undefined && { expiresAt }) }),
-      );
-      (await engineOf()).emit({ type: "approval-given", application: name, digest, actor, reason });
+      const { now, emit } = await engineOf();
+      const approval = { digest, actor, reason, at: now(), ...(expiresAt !== undefined && { expiresAt }) };
+      await change(runtime, (state) => approved(state, approval), [approvalEntry(approval, "approval")]);
+      emit({ type: "approval-given", application: name, digest, actor, reason });
       if (started !== undefined) mark(runtime, "approval");
     },
     async withdraw(name, digest, { actor, reason }) {
-      await change(runtimeOf(name), (state, at) => withdrawn(state, digest, at));
-      (await engineOf()).emit({ type: "approval-withdrawn", application: name, digest, actor, reason });
+      const { now, emit } = await engineOf();
+      const entry = approvalEntry({ digest, actor, reason, at: now() }, "approval withdrawn");
+      await change(runtimeOf(name), (state, at) => withdrawn(state, digest, at), [entry]);
+      emit({ type: "approval-withdrawn", application: name, digest, actor, reason });
     },
     async adoptionReport(name, { signal = stopping.signal } = {}) {
       const runtime = runtimeOf(name);

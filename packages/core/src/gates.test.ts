@@ -141,7 +141,7 @@ describe("policies", () => {
     expect((await controller.sync("web")).outcome).toBe("blocked");
     expect(names(target)).toEqual([]);
     expect(controller.status("web")).toMatchObject({ phase: "blocked", blockedBy: "policy", reason });
-    expect((await history(controller))[0]).toMatchObject({
+    expect((await history(controller)).find(({ outcome }) => outcome === "blocked")).toMatchObject({
       outcome: "blocked",
       reason,
       findings: [{ policy: "labels" }],
@@ -215,6 +215,13 @@ describe("approvals", () => {
     expect(controller.status("web").approvals).toEqual([]);
     expect((await controller.sync("web")).blocked).toMatchObject({ by: "approval", reason: "an approval is awaited" });
     expect((await store.read("web")).state.approvals, "one that expired is removed").toBeUndefined();
+    const lines = (await history(controller)).filter(({ trigger }) => trigger.startsWith("approval"));
+    expect(lines.map(({ trigger, planDigest, approval: given }) => [trigger, planDigest, given?.actor])).toEqual([
+      ["approval withdrawn by bob: too soon", "other", undefined],
+      ["approval by ada: because", "other", "ada"],
+      ["approval by ada: because", digest, "ada"],
+    ]);
+    expect(lines.at(-1)?.approval).toEqual(approval);
     expect(events.filter(({ type }) => type.startsWith("approval-"))).toEqual([
       { type: "approval-given", application: "web", digest, ...said, time: 1_000 },
       { type: "approval-given", application: "web", digest: "other", ...said, time: 1_000 },
