@@ -210,6 +210,27 @@ describe("applications from Git", () => {
     expect(deleted?.type === "object-deleted" && deleted.durationMs).toBeGreaterThan(400);
   });
 
+  it("that move from one parent to another are removed by neither, with what they own", async () => {
+    const files = { "one/a.json": app("a"), "one/b.json": app("b"), "two/c.json": app("c") };
+    const parents = ["one", "two"].map((name): Application => ({
+      name,
+      source: "git",
+      path: name,
+      target: "applications",
+    }));
+    const { controller, git, live, names, events } = await world(files, { options: { applications: parents } });
+    await until(() => expect(names()).toEqual(["one", "two", "zed"]));
+    await until(() => expect(controller.status("one").lastRun?.health).toEqual(healthy));
+    git.commit({ "one/a.json": undefined, "two/a.json": app("a") });
+    await until(() => {
+      expect(controller.status("one")).toMatchObject({ objects: 1, phase: "idle" });
+      expect(controller.status("two")).toMatchObject({ objects: 2, phase: "idle" });
+    });
+    expect(names()).toEqual(["one", "two", "zed"]);
+    expect(live.calls.delete).toBe(0);
+    expect(events.filter(({ type }) => type === "application-removed")).toEqual([]);
+  });
+
   it("are put back where somebody changes them by hand, and their labels are kept", async () => {
     const metadata = { labels: { team: "x" }, annotations: { note: "y" } };
     const { controller, events, names } = await world({ "a.json": app("a", {}, metadata) });
@@ -289,6 +310,39 @@ describe("after a restart", () => {
     const after = await world({}, { with: before });
     await until(() => expect(after.names()).toEqual(["two", "zed"]));
     await until(() => expect(after.children()).toEqual(["b"]));
+  });
+
+  it("one that left Git and cannot be set any more keeps what it owns, and the run says so", async () => {
+    const before = await stopped({
+      "a.json": app("a"),
+      "b.json": app("b"),
+      "c.json": app("c", { onRemoval: "orphan" }),
+    });
+    before.git.commit({ "a.json": undefined, "c.json": undefined });
+    const other = memoryTarget({ name: "memory" });
+    const controller: Controller = createController<string, string>({
+      store: before.store,
+      sources: { git: before.git, elsewhere: before.objects },
+      targets: { live: other, applications: applicationTarget((): Controller => controller) },
+      applications: [{ name: "all", source: "git", target: "applications" }],
+    });
+    onTestFinished(async () => await controller.stop());
+    // b is set from what Git says now; a has only what was recorded, which names a source that is gone.
+    before.git.commit({ "b.json": app("b", { source: "elsewhere" }) });
+    const { error, changes } = await controller.sync("all");
+    expect(error?.message).toBe(
+      "application a left Git, and what it owns cannot be removed: application a: source: objects is not one of elsewhere, git",
+    );
+    expect(changes.map(({ key, action, outcome }) => `${action} ${key.slice(-1)} ${outcome}`).toSorted()).toEqual([
+      "create b done",
+      "delete a failed",
+      "delete c done",
+    ]);
+    expect((await before.store.read("a")).inventory.size).toBe(1);
+    expect([...(await before.store.read("all")).inventory.keys()].map((key) => key.slice(-1)).toSorted()).toEqual([
+      "a",
+      "b",
+    ]);
   });
 
   it("those whose parent left the configuration rest, and nothing is deleted", async () => {

@@ -93,18 +93,17 @@ export function applicationTarget(
   }
 
   /** Sets it anew from what was recorded when it was set last: a controller that was restarted knows its own applications only. */
-  async function restore(name: string, parent: Owner, state: TargetState): Promise<boolean> {
+  async function restore(name: string, parent: Owner, state: TargetState): Promise<TrueUpError | undefined> {
     const { manifest } = state as unknown as Recorded;
     const before = kept.get(name);
     try {
       kept.set(name, { parent, manifest });
       const declared = { manifest, origin: { file: name }, digest: "" };
       await host().set(inProject({ ...specOf(manifest), name }, parent, declared));
-      return true;
-    } catch {
-      // It is set when the run applies it, which says what is wrong.
+      return undefined;
+    } catch (error) {
       if (before === undefined) kept.delete(name);
-      return false;
+      return toTrueUpError(error);
     }
   }
 
@@ -193,11 +192,13 @@ export function applicationTarget(
     },
 
     async observe(items, { owner }) {
-      const known = new Map(
-        host()
-          .applications()
-          .map((application) => [application.name, application]),
-      );
+      const byName = (): ReadonlyMap<string, Application> =>
+        new Map(
+          host()
+            .applications()
+            .map((application) => [application.name, application]),
+        );
+      let known = byName();
       // One may be set only after those that it depends on.
       let missing = items.filter(({ key, declared, tracked }) => {
         return declared !== undefined && tracked?.state !== undefined && !known.has(parseKey(key).name);
@@ -207,14 +208,16 @@ export function applicationTarget(
         const rest: typeof missing = [];
         for (const item of missing) {
           const { name } = parseKey(item.key);
-          if (!(await restore(name, owner, item.tracked?.state as TargetState))) rest.push(item);
+          // What cannot be set now is absent: the run applies it, and says what is wrong.
+          if ((await restore(name, owner, item.tracked?.state as TargetState)) !== undefined) rest.push(item);
         }
         missing = rest;
       }
+      known = byName();
       return new Map(
         items.map(({ key, declared, tracked }): [Key, Observed] => {
           const { name } = parseKey(key);
-          const application = find(name);
+          const application = known.get(name);
           if (application !== undefined) return [key, { status: "found", live: liveOf(application) }];
           kept.delete(name);
           // It left Git while this controller was away: what it owns is still there.
@@ -255,8 +258,11 @@ export function applicationTarget(
       const { name } = parseKey(key);
       let removal = removals.get(name);
       if (removal === undefined) {
-        if (find(name) === undefined && (state === undefined || !(await restore(name, owner, state)))) {
-          return { status: "gone" };
+        if (find(name) === undefined) {
+          if (state === undefined || onRemovalOf(state) === "orphan") return { status: "gone" };
+          // It left Git while this controller was away: it is set once more, to be removed with what it owns.
+          const error = await restore(name, owner, state);
+          if (error !== undefined) throw stays(name, error);
         }
         removal = removeNow(name, find(name)?.onRemoval ?? "delete");
         removals.set(name, removal);
@@ -309,6 +315,13 @@ const TELLING: ReadonlySet<string> = new Set([
   "run-finished",
   "health-changed",
 ]);
+
+const onRemovalOf = (state: TargetState): string =>
+  specOf((state as unknown as Recorded).manifest).onRemoval ?? "delete";
+
+function stays(name: string, { code, message }: TrueUpError): TrueUpError {
+  return new TrueUpError(code, `application ${name} left Git, and what it owns cannot be removed: ${message}`);
+}
 
 const specOf = ({ spec }: Manifest): ApplicationSpec => (isObject(spec) ? spec : {}) as unknown as ApplicationSpec;
 
