@@ -55,6 +55,7 @@ const digestsOf = (exports: ApplicationState["exports"] = {}): string =>
 export function isSettled(engine: Engine, runtime: Runtime, resolved: Resolved): boolean {
   const { status, application, record } = runtime;
   if (!resolved.sameInputs || runtime.removing || runtime.dirty.size > 0) return false;
+  if (record?.state.suspended !== undefined) return false;
   if (status.lastRun?.outcome !== "succeeded" || status.failures > 0 || record?.state.intent !== undefined)
     return false;
   // It has become healthy since: that is to be recorded.
@@ -317,6 +318,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     },
 
     opened(found: Resolved): void {
+      resolved?.opened.release();
       resolved = found;
     },
     claim,

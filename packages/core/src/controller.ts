@@ -238,7 +238,8 @@ export function createController<
     return await runtime.mutex.run(async () => {
       const held = heldStill(engine, runtime, trigger);
       if (held !== undefined) return held;
-      const suspended = runtime.application.suspended === true || runtime.record?.state.suspended !== undefined;
+      // What a person suspended is found when the record is read: another controller may have resumed it.
+      const suspended = runtime.application.suspended === true;
       const reason = suspended ? "suspended" : runtime.removing ? undefined : waitsFor(runtime);
       if (reason !== undefined) {
         runtime.status.phase = suspended ? "suspended" : "waiting";
@@ -342,9 +343,11 @@ export function createController<
         const next = edit(state, engine.now());
         const lines = history.map((entry): RowChange => ({ type: "history", entry }));
         await engine.store.write([{ application: name, lease, rows: [{ type: "state", state: next }, ...lines] }]);
-        runtime.record ??= { state, inventory: new Map(inventory), token: lease.token };
+        // Where another controller had it since, what is in memory is old: the next run reads it anew.
+        if (runtime.record?.token === lease.previous && runtime.record !== undefined)
+          runtime.record.token = lease.token;
+        else runtime.record = { state, inventory: new Map(inventory), token: UNCLAIMED };
         applyRows(runtime, [{ type: "state", state: next }]);
-        runtime.record.token = lease.token;
       });
     });
   }
@@ -436,7 +439,8 @@ export function createController<
       const engine = await engineOf();
       return await runtime.mutex.run(async () => {
         const { state, inventory } = await engine.store.read(name);
-        runtime.record ??= { state, inventory: new Map(inventory), token: UNCLAIMED };
+        // Another controller may have had it since: what is in memory is not asked.
+        runtime.record = { state, inventory: new Map(inventory), token: runtime.record?.token ?? UNCLAIMED };
         const resolved = await resolve(engine, runtime, "manual", signal);
         try {
           const rendered = await renderRun(engine, runtime, resolved, signal);
@@ -477,7 +481,8 @@ export function createController<
       const engine = await engineOf();
       return await runtime.mutex.run(async () => {
         const { state, inventory } = await engine.store.read(name);
-        runtime.record ??= { state, inventory: new Map(inventory), token: UNCLAIMED };
+        // Another controller may have had it since: what is in memory is not asked.
+        runtime.record = { state, inventory: new Map(inventory), token: runtime.record?.token ?? UNCLAIMED };
         const resolved = await resolve(engine, runtime, "manual", signal);
         try {
           const rendered = await renderRun(engine, runtime, resolved, signal);

@@ -64,6 +64,12 @@ export function pinnedAt(state: ApplicationState, head: Revision): Revision | un
   return pinned.until === undefined || pinned.until.id === head.id ? pinned.revision : undefined;
 }
 
+/** Whether the record, now that it was read, holds the application where it was resolved to: another controller, or a restart, may lie between. */
+export function isHeldAt({ record, status }: Runtime, { revision }: Resolved): boolean {
+  const head = status.latest ?? revision;
+  return (pinnedAt(record?.state ?? {}, head) ?? head).id === revision.id;
+}
+
 /** What a render depends on but its inputs. */
 export function specificationOf({ transforms }: Pick<Engine, "transforms">, { application }: Runtime): string {
   const versions = (application.transforms ?? []).map((name) => transforms[name]?.version ?? null);

@@ -7,7 +7,7 @@ import { orderPlan } from "./order-plan.ts";
 import { createHooks } from "./run-hooks.ts";
 import { planRun } from "./plan-run.ts";
 import { renderRun } from "./render-run.ts";
-import { resolve } from "./resolve.ts";
+import { isHeldAt, resolve } from "./resolve.ts";
 import type { Engine, Runtime } from "./runtime.ts";
 import { verify } from "./verify.ts";
 
@@ -32,11 +32,15 @@ export async function run(engine: Engine, runtime: Runtime, options: RunOptions)
   const hooks = createHooks(engine, runtime, () => about.hookRun());
   try {
     // 1. What is current; and where nothing can have changed, that was all.
-    const resolved = await step("resolve", () => resolve(engine, runtime, options.trigger, signal));
+    let resolved = await step("resolve", () => resolve(engine, runtime, options.trigger, signal));
     about.opened(resolved);
     if (isSettled(engine, runtime, resolved)) return about.settled();
     if (!(await about.claim())) return about.elsewhere();
     if (about.record.state.suspended !== undefined) return about.suspended();
+    if (!isHeldAt(runtime, resolved)) {
+      resolved = await step("resolve", () => resolve(engine, runtime, options.trigger, signal));
+      about.opened(resolved);
+    }
 
     // 2. and 3. The tree becomes objects; they and what is live become a plan.
     const rendered = await step("render", () => renderRun(engine, runtime, resolved, signal));

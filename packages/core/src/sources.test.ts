@@ -57,6 +57,24 @@ describe("resolve", () => {
     });
   });
 
+  it("who has given up before asks nothing: a failure that nobody hears would end the process", async () => {
+    const source = memorySource({ files: { a: "1" } });
+    const { head } = headOf(source);
+    source.fail(new Error("down"));
+    const unheard: unknown[] = [];
+    const hear = (error: unknown): void => void unheard.push(error);
+    process.on("unhandledRejection", hear);
+    const signal = AbortSignal.abort();
+    await expect(head.resolve({ signal })).rejects.toMatchObject({
+      code: "ABORTED",
+      message: "source repo: resolve was aborted",
+    });
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    process.off("unhandledRejection", hear);
+    expect(unheard).toEqual([]);
+    expect(source.calls.resolve).toBe(0);
+  });
+
   it("who gives up does not take the answer from the others", async () => {
     const source = memorySource({ files: { a: "1" } });
     const slow: Source = {

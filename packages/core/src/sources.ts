@@ -41,7 +41,7 @@ export function sourceHead(name: string, source: Source, options: SourceHeadOpti
   let newest: Shared | undefined;
   const opened = new Map<string, Shared>();
 
-  async function ask(): Promise<Revision> {
+  async function question(): Promise<Revision> {
     const startedAt = performance.now();
     try {
       const revision = await call((signal) => source.resolve({ signal }), {
@@ -91,10 +91,11 @@ export function sourceHead(name: string, source: Source, options: SourceHeadOpti
     },
     async resolve({ maxAgeMs = 0, signal } = {}) {
       if (current !== undefined && performance.now() - current.at < maxAgeMs) return current.revision;
-      resolving ??= ask().finally(() => (resolving = undefined));
-      const answer = resolving;
-      // The question is everybody's: one who gives up does not take it from the others.
-      return await call(() => answer, { what: `source ${name}: resolve`, timeoutMs: options.resolveTimeoutMs, signal });
+      // The question is everybody's: one who gives up does not take it from the others. It is asked inside of the call: one
+      // who has given up already asks nothing, as nobody would hear how it failed.
+      const ask = async (): Promise<Revision> =>
+        await (resolving ??= question().finally(() => (resolving = undefined)));
+      return await call(ask, { what: `source ${name}: resolve`, timeoutMs: options.resolveTimeoutMs, signal });
     },
     async open(revision, signal) {
       let shared = opened.get(revision.id);

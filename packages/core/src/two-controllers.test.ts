@@ -1,0 +1,81 @@
+// Found by test/model: what one controller, or the one before a restart, wrote into the record of an application that another runs.
+import { memoryTarget } from "@trueup/testkit";
+import { expect, it } from "vitest";
+import { config, names, world } from "./testing/world.ts";
+
+const said = { actor: "ada", reason: "because" };
+
+it("a command of a controller does not make it take its old inventory for the newest", async () => {
+  // Without marks the inventory alone says what is ours.
+  const first = world({ "a.yaml": config("a", "one") }, {}, { target: memoryTarget({ marks: false }) });
+  await first.controller.suspend("web", said);
+  await first.controller.resume("web");
+  const { store, source } = first;
+  const second = world({}, {}, { store, source, target: first.target });
+  expect((await second.controller.sync("web")).outcome).toBe("succeeded");
+  source.commit({ "b.yaml": config("b", "two") });
+  await first.controller.suspend("web", said);
+  await first.controller.resume("web");
+  const { outcome, plan } = await first.controller.sync("web");
+  expect(outcome).toBe("succeeded");
+  expect(plan?.unchanged).toBe(1);
+  source.commit({ "a.yaml": undefined });
+  expect((await first.controller.sync("web")).changes.map(({ action }) => action)).toEqual(["delete"]);
+  expect(names(first.target)).toEqual(["b"]);
+});
+
+it("a plan is made of what another controller wrote last", async () => {
+  const first = world({ "a.yaml": config("a", "one"), "b.yaml": config("b", "one") });
+  await first.controller.sync("web");
+  const { store, source, target } = first;
+  const second = world({}, {}, { store, source, target });
+  source.commit({ "c.yaml": config("c", "one") });
+  await second.controller.sync("web");
+  source.commit({ "c.yaml": undefined });
+  const { changes } = await first.controller.plan("web");
+  expect(changes.map(({ key, action }) => `${action} ${key.split("/").at(-1)}`)).toEqual(["delete c"]);
+  const report = await first.controller.sync("web");
+  expect(report.changes.map(({ action }) => action)).toEqual(["delete"]);
+});
+
+it("a rollback holds over a restart, and in other controllers", async () => {
+  const first = world({ "a.yaml": config("a", "one") });
+  const { store, source, target } = first;
+  const { revision } = await first.controller.sync("web");
+  source.commit({ "a.yaml": config("a", "two") });
+  const known = world({}, {}, { store, source, target });
+  expect((await known.controller.sync("web")).revision?.id).toBe("r2");
+  await first.controller.rollback("web", revision, said);
+  const restarted = world({}, {}, { store, source, target });
+  for (const { controller } of [restarted, known]) {
+    const result = await controller.sync("web");
+    expect([result.outcome, result.revision?.id]).toEqual(["succeeded", "r1"]);
+  }
+  expect(target.get({ kind: "ConfigMap", namespace: "demo", name: "a" })?.["data"]).toEqual({ value: "one" });
+  source.commit({ "a.yaml": config("a", "three") });
+  expect((await restarted.controller.sync("web")).revision?.id).toBe("r3");
+});
+
+it("what one controller suspends another leaves alone, until any of them resumes it", async () => {
+  const first = world({ "a.yaml": config("a", "one") });
+  const { store, source, target } = first;
+  const second = world({}, {}, { store, source, target });
+  await second.controller.start();
+  await second.controller.sync("web");
+  await first.controller.suspend("web", said);
+  source.commit({ "a.yaml": config("a", "two") });
+  expect((await second.controller.sync("web")).error?.message).toBe("application web: suspended");
+  await first.controller.resume("web");
+  expect((await second.controller.sync("web")).outcome).toBe("succeeded");
+  await first.controller.suspend("web", said);
+  // Nothing changed: its own record says nothing of the suspension, and nothing is to be done.
+  expect((await second.controller.sync("web")).outcome).toBe("settled");
+  target.edit({ kind: "ConfigMap", namespace: "demo", name: "a" }, { "/data/value": "by hand" });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect((await second.controller.sync("web")).outcome).toBe("blocked");
+  expect(second.controller.status("web").phase).toBe("suspended");
+  expect(target.get({ kind: "ConfigMap", namespace: "demo", name: "a" })?.["data"]).toEqual({ value: "by hand" });
+  await first.controller.resume("web");
+  expect((await second.controller.sync("web")).outcome).toBe("succeeded");
+  expect(target.get({ kind: "ConfigMap", namespace: "demo", name: "a" })?.["data"]).toEqual({ value: "two" });
+});
