@@ -73,19 +73,20 @@ export async function check(world: World): Promise<void> {
   const { target, wrong, running } = world;
   const files = [...world.revisions.values()].at(-1) ?? {};
   const declared = new Map(Object.entries(files).map(([path, text]) => [keyNamed(nameOf(path)), { path, text }]));
+  const entries = await Array.fromAsync(world.store.history({ limit: 100_000 }));
   const refused = new Set<string>();
   for (const [key, { path, text }] of declared) {
     const live = target.live(key);
     const [application = ""] = path.split("/");
     const another = live?.uid !== undefined && world.foreign.has(live.uid);
-    // Its mark was removed, and then it left Git for a while: it was let go of.
-    const released = live !== undefined && world.setup.marks && ownerOf(live) === undefined;
+    // Its mark was removed, or none could say who made it, and then it left Git for a while: it was let go of.
+    const unproven = world.setup.marks ? live && ownerOf(live) === undefined : isUncertain(world, entries, key);
+    const released = live !== undefined && unproven === true;
     if (another || (released && !(await world.store.read(application)).inventory.has(key))) refused.add(application);
     else if (live === undefined) wrong.push(`${key} is declared, and is not there`);
     else if (!covers(live.manifest, JSON.parse(text) as Manifest))
       wrong.push(`${key} is not as declared: ${JSON.stringify(live.manifest)} is not ${text}`);
   }
-  const entries = await Array.fromAsync(world.store.history({ limit: 100_000 }));
   const empty = new Set<string>(APPLICATIONS.filter((name) => emptyAt(files, name)));
   for (const name of OBJECTS) {
     const key = keyNamed(name);
@@ -118,7 +119,7 @@ function mayStay(
   key: Key,
   live: Live,
 ): boolean {
-  const { setup, foreign, revisions, writes } = world;
+  const { setup, foreign, revisions } = world;
   if (live.uid !== undefined && foreign.has(live.uid)) return true;
   if (live.manifest.metadata.annotations?.["trueup.dev/prune"] === "disabled") return true;
   if (setup.marks && ownerOf(live) === undefined) return true;
@@ -128,12 +129,17 @@ function mayStay(
   if (had.some((name) => refused.has(name) || emptyAt(files.at(-1), name))) return true;
   if (had.includes("b") && setup.prune === "off") return true;
   // Without marks, what an interrupted create left may be another's.
-  const last = writes.findLast((write) => write.key === key);
-  const entry = entries.find(({ run, application }) => run === last?.run && application === last.application);
-  return !setup.marks && entry?.changes.some((change) => change.key === key && change.outcome === "done") !== true;
+  return !setup.marks && isUncertain(world, entries, key);
 }
 
 const ownerOf = ({ manifest }: Live): string | undefined => manifest.metadata.labels?.["trueup.dev/application"];
+
+/** The answer of a write was lost, or the process that made it. */
+function isUncertain({ writes }: World, entries: readonly HistoryEntry[], key: Key): boolean {
+  const runs = new Set(writes.filter((write) => write.key === key).map(({ run }) => run));
+  const about = entries.filter(({ run }) => runs.has(run)).flatMap(({ changes }) => changes);
+  return about.some((change) => change.key === key && change.outcome !== "done");
+}
 
 const emptyAt = (files: Readonly<Record<string, string>> = {}, application: string): boolean =>
   Object.keys(files).every((file) => !file.startsWith(`${application}/`));
@@ -141,7 +147,7 @@ const emptyAt = (files: Readonly<Record<string, string>> = {}, application: stri
 /** Every field that is declared stands there with its value. */
 function covers(live: Json | Manifest | undefined, declared: Json | Manifest | undefined): boolean {
   if (typeof declared !== "object" || declared === null || Array.isArray(declared))
-    return canonicalJson(live as Json) === canonicalJson(declared as Json);
+    return canonicalJson(live) === canonicalJson(declared as Json);
   if (typeof live !== "object" || live === null) return false;
   return Object.entries(declared).every(([field, value]) =>
     covers((live as Record<string, Json>)[field], value as Json),

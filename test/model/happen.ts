@@ -121,7 +121,7 @@ function foreign({ target, foreign, setup }: World, object: string, how: string)
     target.put(own);
   } else {
     if (live !== undefined) return;
-    const [ours] = target.objects().filter((manifest) => ownerOfManifest(manifest, keyNamed(manifest.metadata.name)));
+    const ours = target.objects().find((manifest) => ownerOfManifest(manifest, keyNamed(manifest.metadata.name)));
     const { labels, annotations } = ours?.metadata ?? {};
     target.put(
       how === "put"

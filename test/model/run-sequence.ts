@@ -27,9 +27,7 @@ export async function runSequence({ setup, steps }: Sequence): Promise<Met> {
       await check(world);
       checks++;
       if (world.wrong.length === 0) return;
-      throw new Error(
-        `${world.wrong.join("\n")}\n\n${world.trace.slice(-Number(process.env["TRACE"] ?? 120)).join("\n")}`,
-      );
+      throw new Error(`${world.wrong.join("\n")}\n\n${world.trace.slice(-500).join("\n")}`);
     };
     try {
       for (let index = 0; index < setup.processes; index++) await world.start(index);
@@ -37,7 +35,7 @@ export async function runSequence({ setup, steps }: Sequence): Promise<Met> {
         world.trace.push(`— ${JSON.stringify(step)}`);
         if (step.do === "check") await checkNow();
         else await happen(world, step);
-        await time.pass(step.then);
+        await time.pass(step.waitMs);
       }
       await checkNow();
       const interrupted = await Array.fromAsync(world.store.history({ limit: 100_000, outcome: "interrupted" }));

@@ -51,7 +51,7 @@ export type Happening =
   | { readonly do: "check" };
 
 /** A happening, and how long until the next. */
-export type Step = Happening & { readonly then: number };
+export type Step = Happening & { readonly waitMs: number };
 
 export interface Setup {
   /** The target can hold owner marks. */
@@ -149,8 +149,8 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
 );
 
 /** Short waits end in the middle of a run; long ones see it through. */
-const then = fc.constantFrom(0, 1, 3, 8, 20, 60, 250, 1_500, 30_000);
-const step: fc.Arbitrary<Step> = fc.tuple(happening, then).map(([happens, then]) => ({ ...happens, then }));
+const waitMs = fc.constantFrom(0, 1, 3, 8, 20, 60, 250, 1_500, 30_000);
+const step: fc.Arbitrary<Step> = fc.tuple(happening, waitMs).map(([happens, waitMs]) => ({ ...happens, waitMs }));
 
 const setup: fc.Arbitrary<Setup> = fc
   .record({

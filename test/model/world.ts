@@ -144,7 +144,7 @@ async function start(world: World, index: number, tokens: ReadonlyMap<string, nu
     },
   });
   const runs: Running["runs"] = new Map();
-  const controller: Controller = createController<string, string, string, string>({
+  const controller: Controller = createController<string, string>({
     sources: { git: process.source(source) },
     targets: { [TARGET]: leased(world, process, tokens, process.target(recorded(world, runs))) },
     store: process.store(store),

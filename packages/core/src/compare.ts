@@ -162,7 +162,7 @@ function planByDiff(
   const after = unmarkOwned(declared.manifest);
   const inGit = tracked?.applied !== keyed.declared(declared);
   if (seen.status === "absent") {
-    const restored = tracked?.expected !== undefined;
+    const restored = tracked?.mask !== undefined;
     return { action: "create", reason: restored ? "it was gone" : "new in Git", after, stamp: "create" };
   }
   if (seen.status === "settled") return { action: "update", reason: "changed in Git", after, stamp: "update" };

@@ -1,4 +1,14 @@
-import type { ApplicationState, ChangeRecord, Commit, Intent, Key, Rollout, RowChange } from "@trueup/spec";
+import type {
+  ApplicationState,
+  Change,
+  ChangeRecord,
+  Commit,
+  Intent,
+  Key,
+  Rollout,
+  RowChange,
+  Tracked,
+} from "@trueup/spec";
 import type { Gate } from "./gate.ts";
 import type { Graph } from "./order.ts";
 import type { Planning } from "./plan.ts";
@@ -29,9 +39,12 @@ export function intent(options: IntentOptions): readonly RowChange[] {
   const { runtime, planning, graph, gate, run, startedAt, trigger, commit, identities } = options;
   const { plan, changes } = planning;
   const rows: RowChange[] = [];
-  for (const [key, { item }] of changes) {
-    if (item.declared === undefined || item.tracked !== undefined) continue;
-    rows.push({ type: "track", tracked: intendedRow(key, item.declared, undefined, graph.dependsOn.get(key) ?? []) });
+  for (const [key, { item, change }] of changes) {
+    if (item.declared === undefined || (item.tracked !== undefined && !isMadeAnew(item.tracked, change))) continue;
+    // The one it was is no more: of what will stand there nothing is known until it is confirmed, not even its uid.
+    const { uid: _u, expected: _e, applied: _a, ...before } = item.tracked ?? {};
+    const kept = item.tracked && (before as Tracked);
+    rows.push({ type: "track", tracked: intendedRow(key, item.declared, kept, graph.dependsOn.get(key) ?? []) });
   }
   const intended: Intent = {
     run,
@@ -54,6 +67,9 @@ export function intent(options: IntentOptions): readonly RowChange[] {
   rows.push({ type: "state", state });
   return rows;
 }
+
+const isMadeAnew = ({ expected }: Tracked, { action }: Change): boolean =>
+  expected !== undefined && (action === "create" || action === "replace");
 
 /** What the record of a run that did not end says of its changes, now that its rows are read again. */
 export function interrupted(

@@ -1,8 +1,9 @@
 // Found by test/model: what one controller, or the one before a restart, wrote into the record of an application that another runs.
-import { memoryTarget } from "@trueup/testkit";
+import { lostAnswer, memoryTarget } from "@trueup/testkit";
 import { expect, it } from "vitest";
 import { config, names, world } from "./testing/world.ts";
 
+const a = { kind: "ConfigMap", namespace: "demo", name: "a" };
 const said = { actor: "ada", reason: "because" };
 
 it("a command of a controller does not make it take its old inventory for the newest", async () => {
@@ -51,7 +52,7 @@ it("a rollback holds over a restart, and in other controllers", async () => {
     const result = await controller.sync("web");
     expect([result.outcome, result.revision?.id]).toEqual(["succeeded", "r1"]);
   }
-  expect(target.get({ kind: "ConfigMap", namespace: "demo", name: "a" })?.["data"]).toEqual({ value: "one" });
+  expect(target.get(a)?.["data"]).toEqual({ value: "one" });
   source.commit({ "a.yaml": config("a", "three") });
   expect((await restarted.controller.sync("web")).revision?.id).toBe("r3");
 });
@@ -70,12 +71,33 @@ it("what one controller suspends another leaves alone, until any of them resumes
   await first.controller.suspend("web", said);
   // Nothing changed: its own record says nothing of the suspension, and nothing is to be done.
   expect((await second.controller.sync("web")).outcome).toBe("settled");
-  target.edit({ kind: "ConfigMap", namespace: "demo", name: "a" }, { "/data/value": "by hand" });
+  target.edit(a, { "/data/value": "by hand" });
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect((await second.controller.sync("web")).outcome).toBe("blocked");
   expect(second.controller.status("web").phase).toBe("suspended");
-  expect(target.get({ kind: "ConfigMap", namespace: "demo", name: "a" })?.["data"]).toEqual({ value: "by hand" });
+  expect(target.get(a)?.["data"]).toEqual({ value: "by hand" });
   await first.controller.resume("web");
   expect((await second.controller.sync("web")).outcome).toBe("succeeded");
-  expect(target.get({ kind: "ConfigMap", namespace: "demo", name: "a" })?.["data"]).toEqual({ value: "two" });
+  expect(target.get(a)?.["data"]).toEqual({ value: "two" });
+});
+
+it("what was made anew when the process died is ours, though its uid is another", async () => {
+  for (const marks of [false, true]) {
+    const target = memoryTarget({ marks });
+    const first = world({ "a.yaml": config("a", "one") }, {}, { target });
+    await first.controller.sync("web");
+    const { store, source } = first;
+    const uid = target.live(a)?.uid;
+    target.remove(a);
+    // The answer of the write is lost, and with it the process.
+    const dying = world({}, {}, { store, source, target: lostAnswer(target, { method: "apply" }) });
+    expect((await dying.controller.sync("web")).plan?.changes.map(({ reason }) => reason)).toEqual(["it was gone"]);
+    expect(target.live(a)?.uid).not.toBe(uid);
+    const second = world({}, {}, { store, source, target });
+    const { outcome, changes } = await second.controller.sync("web");
+    expect([outcome, changes]).toEqual(["succeeded", []]);
+    source.commit({ "a.yaml": undefined, "b.yaml": config("b", "one") });
+    await second.controller.sync("web");
+    expect(names(target)).toEqual(["b"]);
+  }
 });
