@@ -288,6 +288,17 @@ describe("functions as hooks", () => {
     );
     expect((await here.controller.sync("web")).error?.code).toBe("CYCLE");
     expect(sequence(here)).toEqual(["failed"]);
+    // Nor where another state was begun before it, and failed.
+    const target = sickness({ c: "degraded" });
+    const { source } = here;
+    source.commit({ "a.yaml": undefined, "b.yaml": undefined, "c.yaml": config("c", "one") });
+    const next = world({}, { hooks: [{ phase: "sync-fail", run: "note" }] }, { source, target, hooks: { note() {} } });
+    await next.controller.sync("web");
+    expect(sequence(next)).toEqual(["create c", "sync-fail note", "sync-fail note done", "failed"]);
+    next.events.splice(0);
+    source.commit({ "c.yaml": annotated("c", "one", { "trueup.dev/depends-on": "ConfigMap/ghost" }) });
+    expect((await next.controller.sync("web")).outcome).toBe("failed");
+    expect(sequence(next)).toEqual(["failed"]);
   });
 
   it("wait longer before each attempt", async () => {
@@ -730,6 +741,11 @@ describe("objects as hooks", () => {
     const [second, ...others] = names(here.target);
     expect(second).toMatch(/^job-[0-9a-f]{10}$/);
     expect([second === first, others]).toEqual([false, []]);
+    // One that is gone loses its row.
+    here.target.remove(at(second ?? ""));
+    here.source.commit({ "b.yaml": generated("", "2b") });
+    await here.controller.sync("web");
+    expect((await here.store.read("web")).inventory.size).toBe(1);
     // Without the policy they stay.
     here.source.commit({ "b.yaml": generated(', trueup.dev/hook-delete-policy: "on-failure"', "3") });
     await here.controller.sync("web");
@@ -756,6 +772,11 @@ describe("objects as hooks", () => {
     );
     await here.controller.sync("web");
     await here.controller.set({ name: "other", source: "repo", path: "one", renderer: "counting", target: "live" });
+    here.source.commit({ "one/c.yaml": config("c", "one") });
+    await here.controller.sync("web");
+    here.source.commit({ "one/c.yaml": hook("c", "pre-sync") });
+    await here.controller.sync("web");
+    expect(renders).toBe(0);
     here.source.commit({ "one/a.yaml": config("a", "two"), "one/b.yaml": undefined });
     expect((await here.controller.sync("web")).outcome).toBe("succeeded");
     expect(renders).toBe(0);
@@ -1089,6 +1110,13 @@ describe("soaking", () => {
     expect(await next.controller.sync("web")).toMatchObject({ outcome: "soaking", retryAfterMs: 200_000 });
   });
 
+  it("does not hold a removal up", async () => {
+    const { controller, target } = clocked({});
+    expect((await controller.sync("web")).outcome).toBe("soaking");
+    expect((await controller.remove("web", { resources: "delete" }))?.outcome).toBe("succeeded");
+    expect(names(target)).toEqual([]);
+  });
+
   it("a newer revision begins its own", async () => {
     const { controller, clock, source } = clocked({});
     await controller.sync("web");
@@ -1129,6 +1157,17 @@ describe("soaking", () => {
       outcome: "failed",
       error: { message: "it was degraded while it soaked: a says so" },
     });
+    // Once.
+    expect(await controller.sync("web")).toMatchObject({ outcome: "soaking" });
+    // Nor is it told again where the run itself finds it so.
+    health["a"] = "degraded";
+    touch();
+    await until(() => controller.status("web").phase === "failed", "failed");
+    delete health["a"];
+    here.events.splice(0);
+    touch();
+    await until(() => controller.status("web").phase === "soaking", "soaking again");
+    expect(here.events.flatMap((event) => (event.type === "run-finished" ? [event.outcome] : []))).toEqual(["soaking"]);
   });
 
   it("what is progressing begins it anew, also where only the watch saw it", async () => {

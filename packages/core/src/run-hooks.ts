@@ -202,10 +202,11 @@ export function createHooks(engine: Engine, runtime: Runtime, of: () => HookRun)
     },
     async after(verdict) {
       const rollout = begun();
+      // Of this rollout's soak, and told once.
+      const seen = rollout?.healthySince === undefined ? undefined : runtime.soaking;
+      if (verdict.outcome === "succeeded" || verdict.outcome === "failed") runtime.soaking = undefined;
       if (verdict.outcome === "failed") await failed(verdict.error);
       if (verdict.outcome !== "succeeded" || rollout === undefined) return verdict;
-      const seen = runtime.soaking;
-      runtime.soaking = undefined;
       try {
         if (seen?.status === "degraded" || seen?.status === "missing") {
           throw new TrueUpError(
