@@ -1206,6 +1206,20 @@ describe("soaking", () => {
     expect(await controller.sync("web")).toMatchObject({ outcome: "succeeded" });
   });
 
+  it("is over once it was healthy: what degrades later asks for no run", async () => {
+    const health: Record<string, "degraded"> = {};
+    const target = sickness(health);
+    const here = world({ "a.yaml": config("a", "one") }, { soakMs: 40 }, { target });
+    await here.controller.start();
+    await until(() => sequence(here).includes("succeeded"), "over");
+    here.events.splice(0);
+    health["a"] = "degraded";
+    target.edit(at("a"), (object) => void (object["touched"] = "yes"));
+    await until(() => here.controller.status("web").health.status === "degraded", "seen");
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(here.events.map(({ type }) => type)).toEqual(["health-changed"]);
+  });
+
   it("holds no place in the queue, nor what depends on others back for good", async () => {
     const here = world(
       { "one/a.yaml": config("a", "one"), "two/b.yaml": config("b", "two") },
