@@ -311,7 +311,38 @@ describe("an apply", () => {
     expect((await synced()).changes).toEqual([]);
   });
 
-  it("keeps the policies of an object: if-not-present, ignore, merge", async () => {
+  it("leaves what a named manager wrote, of the kinds that the rule is for", async () => {
+    const namespace = await cluster().namespace();
+    const ignore = [{ match: { kind: "ConfigMap" }, managers: ["tuner"] }];
+    const one = (value: string): Manifest => configMap(namespace, "c", { a: value, b: value });
+    const { synced, source } = world(cluster(), { "c.yaml": yaml(one("1")) }, { application: { ignore } });
+    await synced();
+    await merge(one(""), { data: { a: "tuned" } }, "tuner");
+    expect((await synced()).changes).toEqual([]);
+    source.commit({ "c.yaml": yaml(one("2")) });
+    await synced();
+    expect((await get(one("")))["data"]).toEqual({ a: "tuned", b: "2" });
+    await merge(one(""), { data: { b: "hand" } }, "somebody");
+    expect((await synced()).changes).toHaveLength(1);
+    expect((await get(one("")))["data"]).toEqual({ a: "tuned", b: "2" });
+  });
+
+  it("with the policy merge takes over what Git declares, and leaves what kubectl wrote beside it", async () => {
+    const namespace = await cluster().namespace();
+    const manifest = configMap(namespace, "c", { kept: "1", theirs: "1" });
+    await cluster().kubectl(["apply", "-f", "-"], { input: yaml(manifest) });
+    const annotations = { "trueup.dev/apply": "merge" };
+    const { synced } = world(
+      cluster(),
+      { "c.yaml": yaml(configMap(namespace, "c", { kept: "2" }, { annotations })) },
+      { application: { adopt: "if-unowned" } },
+    );
+    await synced();
+    expect((await get(manifest))["data"]).toEqual({ kept: "2", theirs: "1" });
+    expect((await synced()).changes).toEqual([]);
+  });
+
+  it("keeps the policies of an object: if-not-present, ignore", async () => {
     const namespace = await cluster().namespace();
     const policy = (apply: string) => ({ annotations: { "trueup.dev/apply": apply } });
     const files = (value: string) => ({

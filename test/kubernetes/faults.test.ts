@@ -25,25 +25,6 @@ describe("faults", () => {
   const some = (namespace: string, count: number, a = "1"): Manifest[] =>
     Array.from({ length: count }, (_, i) => configMap(namespace, `c-${i}`, { a }));
 
-  it("row 33: a Namespace that left Git is not deleted without an approval", async () => {
-    const name = `row33-${Date.now()}`;
-    const { controller, synced, source } = world(cluster(), {
-      "n.yaml": yaml({ apiVersion: "v1", kind: "Namespace", metadata: { name } }),
-      "c.yaml": yaml(configMap(name, "c", { a: "1" })),
-    });
-    await synced();
-    source.commit({ "n.yaml": undefined });
-    const { outcome } = await controller.sync("web");
-    expect(outcome).toBe("blocked");
-    expect((await cluster().request("GET", `/api/v1/namespaces/${name}`)).status).toBe(200);
-    source.commit({ "c.yaml": undefined, "d.yaml": yaml(configMap("default", name, { a: "1" })) });
-    expect((await controller.sync("web")).outcome).toBe("blocked");
-    const { plan } = controller.status("web");
-    await controller.approve("web", plan?.digest ?? "", { actor: "ada", reason: "it goes" });
-    expect((await controller.sync("web")).outcome).toBe("succeeded");
-    expect((await cluster().request("GET", `/api/v1/namespaces/${name}`)).status).toBe(404);
-  });
-
   it.each([[["web", "receiver"]], [["receiver", "web"]]])(
     "row 34: an object that moves between applications keeps its uid and bears the new mark (%s)",
     async (order) => {

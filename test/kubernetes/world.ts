@@ -71,8 +71,9 @@ export async function until<T>(
   what: string,
   look: () => Promise<T> | T,
   wanted: (value: T) => boolean = Boolean,
+  withinMs = 15_000,
 ): Promise<T> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + withinMs;
   for (;;) {
     const value = await look();
     if (wanted(value)) return value;

@@ -15,7 +15,11 @@ export interface ListOptions {
 
 interface List {
   readonly items?: readonly Manifest[];
-  readonly metadata: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly metadata: {
+    readonly resourceVersion?: string;
+    readonly continue?: string;
+    readonly remainingItemCount?: number;
+  };
 }
 
 const PAGE = 500;
@@ -27,27 +31,43 @@ export async function* listPages(
   resource: Resource,
   options: ListOptions,
 ): AsyncGenerator<{ readonly items: readonly Manifest[]; readonly version: string }> {
-  const apiVersion = apiVersionOf(resource);
   let token: string | undefined;
   do {
-    const { body } = await client.request<List>({
-      path: collectionPath(resource, options.namespace),
-      query: {
-        limit: PAGE,
-        labelSelector: options.labelSelector,
-        fieldSelector: options.fieldSelector,
-        continue: token,
-      },
-      what: `list ${resource.plural}${options.namespace ? ` in ${options.namespace}` : ""}`,
-      as: options.as,
-      signal: options.signal,
-      ...(options.metadataOnly && { accept: METADATA_LIST }),
-    });
-    // The items of a list do not say what they are.
-    const items = (body.items ?? []).map((item) => ({ ...item, apiVersion, kind: resource.kind }));
-    yield { items, version: body.metadata.resourceVersion ?? "" };
-    token = body.metadata.continue || undefined;
+    const { items, metadata } = await page(client, resource, options, { limit: PAGE, continue: token });
+    yield { items, version: metadata.resourceVersion ?? "" };
+    token = metadata.continue || undefined;
   } while (token !== undefined);
+}
+
+/** Up to `limit` objects, and how many there are beside them: 1 where the server does not say, as with a selector. */
+export async function firstPage(
+  client: Client,
+  resource: Resource,
+  options: ListOptions,
+  limit: number,
+): Promise<{ readonly items: readonly Manifest[]; readonly more: number }> {
+  const { items, metadata } = await page(client, resource, options, { limit });
+  return { items, more: metadata.continue ? (metadata.remainingItemCount ?? 1) : 0 };
+}
+
+async function page(
+  client: Client,
+  resource: Resource,
+  { namespace, labelSelector, fieldSelector, metadataOnly, as, signal }: ListOptions,
+  query: { readonly limit: number; readonly continue?: string | undefined },
+): Promise<{ readonly items: readonly Manifest[]; readonly metadata: List["metadata"] }> {
+  const apiVersion = apiVersionOf(resource);
+  const { body } = await client.request<List>({
+    path: collectionPath(resource, namespace),
+    query: { ...query, labelSelector, fieldSelector },
+    what: `list ${resource.plural}${namespace ? ` in ${namespace}` : ""}`,
+    as,
+    signal,
+    ...(metadataOnly && { accept: METADATA_LIST }),
+  });
+  // The items of a list do not say what they are.
+  const items = (body.items ?? []).map((item) => ({ ...item, apiVersion, kind: resource.kind }));
+  return { items, metadata: body.metadata };
 }
 
 /** Every object of a collection, whole or not at all: nothing may be concluded from the pages before one that failed. */

@@ -12,7 +12,8 @@ import {
 import type { Resource } from "../api/discovery.ts";
 import { listAll } from "../api/list.ts";
 import { apiVersionOf } from "../api/path.ts";
-import { liveOf, maskOfOurs } from "./live.ts";
+import { liveOf } from "./live.ts";
+import { maskOfOurs } from "./managed-fields.ts";
 import { checkAllowed, type System } from "./system.ts";
 
 /** Kinds that are copies of others, or made by the cluster for itself. */
@@ -41,7 +42,7 @@ async function ownedOf(system: System, resource: Resource, owner: Owner, context
         const mark = ownerOfManifest(manifest, key);
         if (mark?.installation !== owner.installation || mark.application !== owner.application) continue;
         checkAllowed(system, key);
-        const live = liveOf(manifest);
+        const live = liveOf(manifest, settings.fieldManager);
         const mask = maskOfOurs(manifest, settings.fieldManager);
         rows.push({
           key,

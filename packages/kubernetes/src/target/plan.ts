@@ -18,7 +18,9 @@ import { failureIn, managersOf } from "../api/failure.ts";
 import { patch, type Sending } from "../write/send.ts";
 import { prepare } from "../write/prepare.ts";
 import { provenImmutable } from "../write/probe.ts";
-import { maskOfOurs } from "./live.ts";
+import { isHeldByDefault, patchWithoutStrategy } from "../write/strategy.ts";
+import { cascade } from "./cascade.ts";
+import { maskOfOurs } from "./managed-fields.ts";
 import { applyPolicyOf } from "./policy.ts";
 import { apiVersionOfItem, checkAllowed, isSecret, resourceOf, type System } from "./system.ts";
 
@@ -35,7 +37,7 @@ export async function plan(
   context: Purposed,
 ): Promise<Planned | undefined> {
   const { key, declared } = item;
-  if (declared === undefined) return undefined;
+  if (declared === undefined) return await cascade(system, item, context);
   checkAllowed(system, key);
   const policy = applyPolicyOf(declared.manifest);
   if (policy === "ignore") return none("is left alone: its apply policy is ignore");
@@ -75,6 +77,7 @@ async function dryRun(
   const run = async (force: boolean) => await patch(system, sending, force);
   try {
     const sent = await run(false).catch(async (error: unknown) => {
+      if (isHeldByDefault(error)) return await patchWithoutStrategy(system, sending);
       const conflicts = managersOf(failureIn(error) ?? { causes: [] });
       if (conflicts.length === 0) throw error;
       const held = conflicts.map(({ manager, field }) => `${field} by "${manager}"`);

@@ -34,9 +34,9 @@ export async function readOne(
   key: Key,
   { as, signal }: Caller,
 ): Promise<Live | undefined> {
-  const { client } = system;
+  const { client, settings } = system;
   const rights = JSON.stringify([as, resource.group, resource.plural, parseKey(key).namespace]);
-  if (listedOnly.get(system)?.has(rights) === true) return await readByList(client, resource, key, { as, signal });
+  if (listedOnly.get(system)?.has(rights) === true) return await readByList(system, resource, key, { as, signal });
   try {
     const { body } = await client.request<Manifest>({
       path: objectPath(resource, parseKey(key)),
@@ -46,12 +46,12 @@ export async function readOne(
       as,
       signal,
     });
-    return liveOf(body);
+    return liveOf(body, settings.fieldManager);
   } catch (error) {
     if (isTrueUpError(error) && error.code === "NOT_FOUND") return undefined;
     // Rights to `list` alone, which is how a role for server-side apply may be written.
     if (isTrueUpError(error) && error.code === "FORBIDDEN") {
-      const live = await readByList(client, resource, key, { as, signal });
+      const live = await readByList(system, resource, key, { as, signal });
       listedOnly.set(system, (listedOnly.get(system) ?? new Set()).add(rights));
       return live;
     }
@@ -60,14 +60,14 @@ export async function readOne(
 }
 
 async function readByList(
-  client: System["client"],
+  { client, settings }: System,
   resource: Resource,
   key: Key,
   options: Caller,
 ): Promise<Live | undefined> {
   const { namespace, name } = parseKey(key);
   const found = await listAll(client, resource, { ...options, namespace, fieldSelector: `metadata.name=${name}` });
-  return found[0] === undefined ? undefined : liveOf(found[0]);
+  return found[0] === undefined ? undefined : liveOf(found[0], settings.fieldManager);
 }
 
 /**
@@ -111,7 +111,7 @@ export async function readMany(
   }
   for (const manifest of await listAll(system.client, resource, { namespace, as, signal })) {
     const key = byName.get(manifest.metadata.name);
-    if (key !== undefined) found.set(key, liveOf(manifest));
+    if (key !== undefined) found.set(key, liveOf(manifest, system.settings.fieldManager));
   }
   return found;
 }

@@ -23,7 +23,8 @@ import { sameMask, withoutIgnored } from "@trueup/diff";
 import type { Client } from "../api/client.ts";
 import type { Resource } from "../api/discovery.ts";
 import { apiVersionOf } from "../api/path.ts";
-import { isNewer, liveOf, maskOfOurs } from "../target/live.ts";
+import { isNewer, liveOf } from "../target/live.ts";
+import { maskOfOurs } from "../target/managed-fields.ts";
 import type { Settings } from "../target/options.ts";
 import { reflect, type Reflector } from "./reflector.ts";
 
@@ -61,6 +62,8 @@ export interface WatchCache {
   start(scope: WatchScope, listener: (event: WatchEvent) => void): Promise<Stop>;
   /** Has the kind watched from here on, where anybody listens; settles when what stands there is known, or cannot be. */
   use(resource: Resource, namespaces: ReadonlySet<string>, context: CallContext): Promise<void>;
+  /** Whether the kind is in use there: what is written of another one is not seen. */
+  covers(resource: Resource, namespace: string): boolean;
   /** `unwatched`: nothing is known. `none`: nothing of ours stands there, which does not say that nothing stands there. */
   look(resource: Resource, key: Key, namespace: string, tracked: Tracked | undefined, context: CallContext): Known;
   /** What a write of ours was answered with. */
@@ -149,7 +152,7 @@ export function watchCache(client: Client, settings: Settings): WatchCache {
     const key = keyIn(manifest);
     const before = entries.get(key);
     if (before !== undefined && (before.version === version || !isNewer(version, before.version))) return;
-    const live = liveOf(manifest);
+    const live = liveOf(manifest, settings.fieldManager);
     const owner = ownerIn(manifest, key);
     if (owner === undefined && before === undefined) return;
     if (owner === undefined && before !== undefined) {
@@ -289,6 +292,7 @@ export function watchCache(client: Client, settings: Settings): WatchCache {
       for (const namespace of namespaces) use.namespaces.add(namespace);
       await begin(resource);
     },
+    covers: (resource, namespace) => inUse.get(idOf(resource))?.namespaces.has(namespace) === true,
     look(resource, key, namespace, tracked, context) {
       const at = watched.get(scopeId(resource, "")) ?? watched.get(scopeId(resource, namespace));
       if (at === undefined || !at.reflector.state.seeing) return { status: "unwatched" };

@@ -18,7 +18,8 @@ import { applyIgnores, keepIgnored } from "@trueup/diff";
 import { failureIn } from "../api/failure.ts";
 import type { Resource } from "../api/discovery.ts";
 import { applyPolicyOf, conflictPolicyOf } from "../target/policy.ts";
-import { isTerminating, maskOfOurs } from "../target/live.ts";
+import { isTerminating } from "../target/live.ts";
+import { maskOfOurs } from "../target/managed-fields.ts";
 import { needResource } from "../target/observe.ts";
 import { readOne } from "../target/read.ts";
 import type { System } from "../target/system.ts";
@@ -28,6 +29,7 @@ import { prepare } from "./prepare.ts";
 import { provenImmutable } from "./probe.ts";
 import { remove } from "./remove.ts";
 import { send, type Sent } from "./send.ts";
+import { holdDefaults, isHeldByDefault } from "./strategy.ts";
 
 /** Nothing of it is ours: for what is left alone once it is there. */
 const NOTHING: Mask = { fields: {} };
@@ -53,6 +55,9 @@ export async function apply(
   context.signal?.throwIfAborted();
   if (declared === undefined) throw new TrueUpError("INTERNAL", "apply without a declared object", { key });
   const resource = await needResource(system, item, context.signal);
+  // A kind that was not served yet when its objects were looked at: watched before the first is written.
+  const { namespace } = parseKey(key);
+  if (!system.cache.covers(resource, namespace)) await system.cache.use(resource, new Set([namespace]), context);
   const applying: Applying = { system, resource, item: { ...item, declared }, planned, context };
   let live = seen.status === "found" ? seen.live : undefined;
   // A version that was known from the watch and is needed whole: to see whose it is now, and what is left alone of it.
@@ -61,7 +66,7 @@ export async function apply(
   for (let tries = 1; ; tries++) {
     if (live !== undefined) checkOurs(live, item, planned, context);
     const attempt = await applyOnce(applying, live, absent).catch((error: unknown) => {
-      if (tries >= TRIES || !isOutdated(error)) throw error;
+      if (tries >= TRIES || !isOutdated(error, absent)) throw error;
       return undefined;
     });
     if (attempt !== undefined) return attempt;
@@ -72,10 +77,10 @@ export async function apply(
 }
 
 /** The object is not, or no longer, the one that was seen. */
-function isOutdated(error: unknown): boolean {
+function isOutdated(error: unknown, absent: boolean): boolean {
   const failure = failureIn(error);
   if (failure === undefined || !(error instanceof TrueUpError)) return false;
-  if (failure.status === 409) return error.retryable;
+  if (failure.status === 409) return error.retryable || absent;
   return failure.status === 422 && failure.causes.some(({ field }) => field === "metadata.uid");
 }
 
@@ -105,11 +110,16 @@ async function applyOnce(applying: Applying, seen: Live | undefined, absent: boo
     takeOver: policy === "override",
     ours: oursOf(applying),
     live,
+    creates: absent,
     as: context.as,
     signal: context.signal,
   };
   const sent = await send(system, sending).catch(async (error: unknown) => {
     if (absent) throw error;
+    if (isHeldByDefault(error)) {
+      await holdDefaults(system, sending);
+      return await send(system, sending);
+    }
     throw await explained(system, { ...sending, error });
   });
   return done(applying, sent);

@@ -12,7 +12,8 @@ import {
 import type { Resource } from "../api/discovery.ts";
 import { objectPath } from "../api/path.ts";
 import { LAST_APPLIED } from "../target/annotations.ts";
-import { liveOf, managedFieldsOf, type ManagedFields } from "../target/live.ts";
+import { liveOf } from "../target/live.ts";
+import { managedFieldsOf, type ManagedFields } from "../target/managed-fields.ts";
 import type { Caller } from "../target/read.ts";
 import { isSecret, whatOf, type System } from "../target/system.ts";
 import { splitFields } from "./split-fields.ts";
@@ -119,5 +120,5 @@ export async function migrate(
     as,
     signal,
   });
-  return liveOf(body);
+  return liveOf(body, settings.fieldManager);
 }

@@ -2,6 +2,7 @@ import { formatKey, isTrueUpError, keyOf, parseKey, type Manifest, type TrueUpEr
 import { failureIn } from "../api/failure.ts";
 import type { System } from "../target/system.ts";
 import { patch, type Sending } from "./send.ts";
+import { isHeldByDefault } from "./strategy.ts";
 
 /**
  * Whether only the update is impossible, and not the object: by the server's words, else by a dry run of the same body
@@ -14,8 +15,7 @@ export async function provenImmutable(system: System, sending: Sending, error: T
   if (failure?.status !== 422 || error.code !== "INVALID") return false;
   if (sending.resource.kind === "CustomResourceDefinition") return false;
   // A default of the server's own that stands in the way needs no replacement.
-  if (failure.causes.some(({ field }) => field === "spec.strategy.rollingUpdate" || field.startsWith("metadata.")))
-    return false;
+  if (isHeldByDefault(error) || failure.causes.some(({ field }) => field.startsWith("metadata."))) return false;
   const name = probeName(parseKey(sending.key).name);
   const { uid: _uid, resourceVersion: _version, ...metadata } = sending.body.metadata;
   const body: Manifest = { ...sending.body, metadata: { ...metadata, name } };

@@ -13,6 +13,7 @@ import { omit } from "@trueup/diff";
 import { failureIn, managersOf, type ManagerConflict } from "../api/failure.ts";
 import type { Resource } from "../api/discovery.ts";
 import { objectPath } from "../api/path.ts";
+import { isInjected } from "../target/injected.ts";
 import { liveOf } from "../target/live.ts";
 import { readOne, type Caller } from "../target/read.ts";
 import { isSecret, whatOf, type System } from "../target/system.ts";
@@ -30,6 +31,8 @@ export interface Sending extends Caller {
   /** What was ours already. */
   readonly ours?: Mask | undefined;
   readonly dryRun?: boolean;
+  /** Nothing stands there as far as is known: a conflict says that something does. */
+  readonly creates?: boolean;
 }
 
 export interface Sent {
@@ -68,13 +71,13 @@ export async function patch(
     signal,
   });
   const notes = warnings.map((message): Finding => ({ severity: "warning", rule: settings.name, message }));
-  return { live: liveOf(stored), created: status === 201, notes };
+  return { live: liveOf(stored, settings.fieldManager), created: status === 201, notes };
 }
 
 /**
- * Applies without force first. Where other managers hold fields of ours: what was written through a subresource is left
- * to its writer, what earlier tools wrote is taken over, and the rest is forced where the policy says so, with a note
- * that names manager and field.
+ * Applies without force first. Where other managers hold fields of ours: what was written through a subresource, or is
+ * known to be filled in by others, is left to its writer, what earlier tools wrote is taken over, and the rest is forced
+ * where the policy says so, with a note that names manager and field.
  */
 export async function send(system: System, sending: Sending): Promise<Sent> {
   let conflicts: readonly ManagerConflict[];
@@ -82,7 +85,7 @@ export async function send(system: System, sending: Sending): Promise<Sent> {
     return await patchNewKind(system, sending, false);
   } catch (error) {
     conflicts = managersOf(failureIn(error) ?? { causes: [] });
-    if (conflicts.length === 0) throw error;
+    if (conflicts.length === 0 || sending.creates === true) throw error;
   }
   const { key, resource } = sending;
   const notes: Finding[] = [];
@@ -92,21 +95,23 @@ export async function send(system: System, sending: Sending): Promise<Sent> {
     throw new TrueUpError("CONFLICT", `${formatKey(key)} was removed while it was applied`, { key });
   let { body } = sending;
 
-  const scaled = conflicts.filter(({ subresource }) => subresource !== undefined);
-  if (scaled.length > 0 && live.yielded !== undefined) {
+  const isLeft = ({ subresource, field }: ManagerConflict): boolean =>
+    subresource !== undefined || isInjected(sending.body, field);
+  const left = conflicts.filter(isLeft);
+  if (left.length > 0 && live.yielded !== undefined) {
     body = omit(body, live.yielded) as Manifest;
-    note(`left ${fieldsOf(scaled)} to ${namesOf(scaled)}`);
+    note(`left ${fieldsOf(left)} to ${namesOf(left)}`);
   }
   const { managers } = system.settings;
   if (sending.takeOver && !sending.dryRun && conflicts.some(({ manager }) => managers.has(manager))) {
     live = await migrate(system, resource, key, live, sending);
   }
-  const others = conflicts.filter(({ subresource, manager }) => subresource === undefined && !managers.has(manager));
+  const others = conflicts.filter((conflict) => !isLeft(conflict) && !managers.has(conflict.manager));
   if (others.length > 0 && sending.conflicts === "fail") {
     const message = `${formatKey(key)}: ${namesOf(others)} holds ${fieldsOf(others)}, and conflicts are not forced here`;
     throw new TrueUpError("CONFLICT", message, { key, retryable: false });
   }
-  const taken = conflicts.filter(({ subresource }) => subresource === undefined);
+  const taken = conflicts.filter((conflict) => !isLeft(conflict));
   if (taken.length > 0) note(`took ${fieldsOf(taken)} over from ${namesOf(taken)}`);
   const sent = await patch(system, { ...sending, body }, taken.length > 0);
   return { ...sent, notes: [...notes, ...sent.notes] };

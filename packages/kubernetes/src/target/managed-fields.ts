@@ -1,0 +1,33 @@
+import { isObject, type Json, type JsonObject, type Manifest, type Mask } from "@trueup/spec";
+import { internMask, maskFromFieldsV1 } from "@trueup/diff";
+
+/** One entry of `metadata.managedFields`. */
+export interface ManagedFields {
+  readonly manager?: string;
+  readonly operation?: "Apply" | "Update";
+  readonly apiVersion?: string;
+  readonly subresource?: string;
+  readonly fieldsV1?: JsonObject;
+  readonly [field: string]: Json | undefined;
+}
+
+export function managedFieldsOf(manifest: Manifest): readonly ManagedFields[] {
+  const entries = manifest.metadata["managedFields"];
+  return Array.isArray(entries) ? (entries as readonly Json[]).filter((entry) => isObject(entry)) : [];
+}
+
+/** What we own of it: our own entry. Undefined where we have none: somebody cleared it, or it was never ours. */
+export function maskOfOurs(manifest: Manifest, fieldManager: string): Mask | undefined {
+  const ours = managedFieldsOf(manifest).find(
+    (entry) => entry.manager === fieldManager && entry.operation === "Apply" && !entry.subresource,
+  );
+  if (ours?.fieldsV1 === undefined) return undefined;
+  const known = masks.get(ours.fieldsV1);
+  if (known !== undefined) return known;
+  const mask = internMask(maskFromFieldsV1(ours.fieldsV1));
+  masks.set(ours.fieldsV1, mask);
+  return mask;
+}
+
+/** An answer's mask is wanted by the cache and by the core. */
+const masks = new WeakMap<JsonObject, Mask>();
