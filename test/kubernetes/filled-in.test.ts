@@ -239,7 +239,10 @@ describe("what others fill in", () => {
       const namespace = await cluster().namespace();
       const field = type === "Recreate" ? "strategy" : "updateStrategy";
       const manifest = (image: string, strategy?: object): Manifest => {
-        const base = deployment(namespace, "web", { spec: strategy && { [field]: strategy }, container: { image } });
+        const base = deployment(namespace, "web", {
+          spec: strategy === undefined ? {} : { [field]: strategy },
+          container: { image },
+        });
         return type === "Recreate"
           ? base
           : { ...base, kind: "StatefulSet", spec: { ...(base["spec"] as object), serviceName: "web" } };
