@@ -265,22 +265,25 @@ describe("git over ssh", { timeout: 60_000 }, () => {
     });
     // The same address, another machine.
     const other = await startSshd({ directory: join(root, "sshd2"), authorized: [] });
-    const first = await cutWire(sshd.port);
-    const accepting = open({ knownHosts: "", acceptNew: true }, { url: url(first.port) });
-    await accepting.resolve();
-    first.limit = 0;
-    await first.close();
-    const second = createServer((client) => {
-      client.on("error", () => {});
-      client.pipe(connectTo(other.port)).pipe(client);
-    });
-    await new Promise<void>((resolve) => second.listen(first.port, "127.0.0.1", resolve));
-    await expect(accepting.resolve()).rejects.toMatchObject({
-      code: "FORBIDDEN",
-      message: expect.stringContaining("shows a key that is not the known one") as string,
-    });
-    second.close();
-    await other.close();
+    try {
+      const first = await cutWire(sshd.port);
+      const accepting = open({ knownHosts: "", acceptNew: true }, { url: url(first.port) });
+      await accepting.resolve();
+      first.limit = 0;
+      await first.close();
+      const second = createServer((client) => {
+        client.on("error", () => {});
+        client.pipe(connectTo(other.port)).pipe(client);
+      });
+      await new Promise<void>((resolve) => second.listen(first.port, "127.0.0.1", resolve));
+      await expect(accepting.resolve()).rejects.toMatchObject({
+        code: "FORBIDDEN",
+        message: expect.stringContaining("shows a key that is not the known one") as string,
+      });
+      second.close();
+    } finally {
+      await other.close();
+    }
   });
 
   it("falls back to protocol 0 where the server does not take the environment", async () => {
