@@ -48,7 +48,7 @@ async function killAndRestart(step: number, when: "before" | "after"): Promise<b
   expect([app, others], where).toEqual(["demo/ConfigMap/app.yaml", []]);
   expect(job, where).toMatch(/^demo\/ConfigMap\/job-[0-9a-f]{10}\.yaml$/);
   const { state, inventory } = await recorded(at);
-  expect([...inventory.keys()].map((key) => key.split("/").at(-1)?.slice(0, 4)).toSorted(), where).toEqual([
+  expect([...inventory.keys()].map((key) => key.split("/").at(-1)?.slice(0, 4) ?? "").toSorted(), where).toEqual([
     "app",
     "job-",
   ]);

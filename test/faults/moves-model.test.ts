@@ -54,7 +54,13 @@ it.each([[true], [false]])(
           sources: { git: source },
           targets: { live: target },
           store,
-          applications: APPLICATIONS.map((name) => ({ name, source: "git", path: name, target: "live", prune: { allowEmpty: true } })),
+          applications: APPLICATIONS.map((name) => ({
+            name,
+            source: "git",
+            path: name,
+            target: "live",
+            prune: { allowEmpty: true },
+          })),
         });
         controller.subscribe(({ type }) => void (type === "object-moved" && moved++));
         return controller;

@@ -109,7 +109,7 @@ function wrongHooks({ hooks = [], soakMs = 0 }: Application, names: ReadonlySet<
   for (const [index, { phase, run, wave = 0, timeoutMs = 1, retries = 0, retryDelayMs = 0 }] of hooks.entries()) {
     const at = `hooks/${index}`;
     if (!names.has(run)) wrong.push(notOneOf(`${at}/run`, run, names));
-    if (!PHASES.includes(phase)) wrong.push(`${at}/phase: ${String(phase)} is not one of ${PHASES.join(", ")}`);
+    if (!PHASES.includes(phase)) wrong.push(`${at}/phase: ${phase} is not one of ${PHASES.join(", ")}`);
     if (hooks.findIndex((other) => other.run === run && other.phase === phase) !== index)
       wrong.push(`${at}: ${run} is there twice in ${phase}`);
     if (!Number.isInteger(wave)) wrong.push(`${at}/wave: a whole number is wanted`);

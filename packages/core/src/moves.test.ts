@@ -31,7 +31,7 @@ afterEach(async () => void (await Promise.all(open.splice(0).map(async (controll
 function pair(files: Record<string, string>, options: PairOptions = {}): Pair {
   const { target = memoryTarget(), source = memorySource({ files }), store = memoryStore() } = options;
   const more = { live: target, other: memoryTarget({ name: "other" }) };
-  const controller = createController<string, string, string>({
+  const controller = createController<string, string>({
     pollMs: 3_600_000,
     sources: { repo: source, copy: memorySource({ files }) },
     targets: more,

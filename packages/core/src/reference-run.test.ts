@@ -50,7 +50,7 @@ function world(files: Record<string, string>, { application, others = [], key, .
   const target = more.live ?? memoryTarget(more.target);
   const cloud = memoryTarget({ name: "the-cloud" });
   const store = more.store ?? memoryStore();
-  const controller: Controller = createController<string, string, string>({
+  const controller: Controller = createController<string, string>({
     pollMs: 3_600_000,
     sources: { repo: source },
     targets: { live: target, cloud },
@@ -124,7 +124,7 @@ describe("a reference to an object of the same application", () => {
   it("is put in as it is: numbers, lists and maps; or as text where that is asked for", async () => {
     const files = {
       "app/s.yaml": service("web", 8080),
-      "app/c.yaml": `apiVersion: v1\nkind: Thing\nmetadata: { name: t, namespace: demo }\nspec:\n  port: ${"trueup:v1/object/Service/web#/spec/port"}\n  text: ${"trueup:v1/object/Service/web?as=string#/spec/port"}\n  base64: ${"trueup:v1/object/Service/web?as=base64#/spec/port"}\n  list: ${"trueup:v1/object/Service/web#/status/ports"}\n  map: ${"trueup:v1/object/Service/demo/web#/spec"}\n  item: ${"trueup:v1/object/Service/web#/status/ports/1"}\n`,
+      "app/c.yaml": `apiVersion: v1\nkind: Thing\nmetadata: { name: t, namespace: demo }\nspec:\n  port: trueup:v1/object/Service/web#/spec/port\n  text: trueup:v1/object/Service/web?as=string#/spec/port\n  base64: trueup:v1/object/Service/web?as=base64#/spec/port\n  list: trueup:v1/object/Service/web#/status/ports\n  map: trueup:v1/object/Service/demo/web#/spec\n  item: trueup:v1/object/Service/web#/status/ports/1\n`,
     };
     const { controller, target } = world(files, { target: { defaults: address } });
     expect((await controller.sync("app")).error).toBeUndefined();

@@ -84,8 +84,12 @@ describe("findReferences", () => {
     origin: { file: "a.yaml" },
     digest: digestOf(manifest),
   });
-  const manifest = (more: Record<string, unknown>): Manifest =>
-    ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" }, ...more }) as Manifest;
+  const manifest = (more: Record<string, unknown>): Manifest => ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "a" },
+    ...more,
+  });
 
   it("finds every field whose whole text is one", () => {
     const found = findReferences(

@@ -691,7 +691,7 @@ describe("objects as hooks", () => {
 
   it("where the target knows no health, applied is done", async () => {
     const { health: _, ...target } = memoryTarget();
-    const here = world({ "b.yaml": hook("b", "pre-sync") }, {}, { target: target as MemoryTarget });
+    const here = world({ "b.yaml": hook("b", "pre-sync") }, {}, { target: target });
     expect((await here.controller.sync("web")).outcome).toBe("succeeded");
   });
 

@@ -27,7 +27,7 @@ export function scrubbed(error: TrueUpError, declared: Declared | undefined): Tr
 function collect(value: Json | undefined, [token, ...rest]: readonly string[], into: Set<string>): void {
   if (typeof value === "object" && value !== null) {
     for (const [name, member] of Object.entries(value)) {
-      if (token === undefined || token === "*" || token === name) collect(member as Json, rest, into);
+      if (token === undefined || token === "*" || token === name) collect(member, rest, into);
     }
   } else if (token === undefined && value !== undefined && value !== null && String(value).length >= SHORTEST) {
     into.add(String(value));

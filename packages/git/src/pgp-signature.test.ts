@@ -90,8 +90,7 @@ describe("PGP signatures", { timeout: 60_000 }, () => {
   it("are refused whole where a byte is changed, cut off, or added", async () => {
     const armored = await signed(ann);
     const binary = (await openpgp.readSignature({ armoredSignature: armored })).write() as Uint8Array;
-    const armor = async (bytes: Uint8Array): Promise<string> =>
-      openpgp.armor(openpgp.enums.armor.signature, bytes) as unknown as string;
+    const armor = async (bytes: Uint8Array): Promise<string> => openpgp.armor(openpgp.enums.armor.signature, bytes);
     const verifier = await pgpVerifier(publicKeyBlocks(ann.public));
     expect(await verifier.verify(await armor(binary), payload)).toHaveProperty("signer");
     // The unhashed part holds a key's id twice: what is not signed may change what is looked for, never what is found.

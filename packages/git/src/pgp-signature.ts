@@ -1,5 +1,5 @@
 import { TrueUpError } from "@trueup/spec";
-import type { Key, KeyID, PartialConfig, PublicKey, Signature, SignaturePacket } from "openpgp";
+import type { Key, KeyID, PartialConfig, Signature, SignaturePacket } from "openpgp";
 import { loadOpenPgp, type OpenPgp } from "./load-openpgp.ts";
 
 /** Who signed, or why that does not count. */
@@ -43,10 +43,14 @@ export async function pgpVerifier(blocks: readonly string[]): Promise<PgpVerifie
   }
   const { hash } = openpgp.enums;
   const strong: ReadonlySet<number> = new Set([hash.sha256, hash.sha384, hash.sha512, hash.sha3_256, hash.sha3_512]);
-  const weak = new Set(Object.values(hash).filter((value) => typeof value === "number" && !strong.has(value)));
+  const weak = new Set(
+    Object.values(hash)
+      .filter((value) => typeof value !== "string")
+      .filter((value) => !strong.has(value)),
+  );
   const config: PartialConfig = {
-    rejectHashAlgorithms: weak as Set<number>,
-    rejectMessageHashAlgorithms: weak as Set<number>,
+    rejectHashAlgorithms: weak,
+    rejectMessageHashAlgorithms: weak,
     // gpg puts a new self-signature in place of the old when a key is prolonged. The key is valid now, which is asked first.
     allowInsecureVerificationWithReformattedKeys: true,
   };
@@ -112,7 +116,7 @@ async function verifyWith(
   }
   try {
     const message = await openpgp.createMessage({ binary: payload });
-    const verificationKeys = key as PublicKey;
+    const verificationKeys = key;
     const result = await openpgp.verify({ message, signature, verificationKeys, format: "binary", date: now, config });
     await result.signatures[0]?.verified;
     const { user } = await key.getPrimaryUser(now, undefined, whole);

@@ -115,7 +115,7 @@ async function copy(
     if (value === undefined || (typeof value === "object" && value !== null))
       throw new TrueUpError("NOT_FOUND", `${from}/${file}: ${pointer}: is no single value to be copied`);
     const bytes = await current(path);
-    const set = setValue(bytes, { ...at, pointer, file: path }, value as string | number | boolean | null);
+    const set = setValue(bytes, { ...at, pointer, file: path }, value);
     if (set === bytes) continue;
     changes.push({
       path,

@@ -36,7 +36,7 @@ export function world(
   const source = more.source ?? memorySource({ files });
   const target = more.target ?? memoryTarget();
   const store = more.store ?? memoryStore();
-  const controller: Controller = createController<string, string, string, string>({
+  const controller: Controller = createController<string, string>({
     pollMs: 3_600_000,
     ...more,
     sources: { repo: source },
