@@ -14,5 +14,8 @@ export type { Dialect } from "./health/health.ts";
 export type { HealthCheck } from "./health/check.ts";
 export { differenceOf } from "./compare/differs.ts";
 export type { Comparison } from "./compare/differs.ts";
+export { formatTree } from "./tree/format.ts";
+export type { OwnedTree, TreeNode, TreeOptions } from "./tree/tree.ts";
+export type { TreeEvent } from "./tree/events.ts";
 export { kubernetesStore } from "./store/kubernetes-store.ts";
 export type { KubernetesStoreOptions } from "./store/kubernetes-store.ts";

@@ -1,4 +1,4 @@
-import { ownerOfManifest, toTrueUpError, type Target } from "@trueup/spec";
+import { ownerOfManifest, toTrueUpError, type Target, type Tracked } from "@trueup/spec";
 import { createClient, type Client } from "./api/client.ts";
 import { discovery } from "./api/discovery.ts";
 import type { Connection } from "./connect/connection.ts";
@@ -14,13 +14,20 @@ import { checkOptions, managersToMigrate, type KubernetesOptions, type Settings 
 import { owned } from "./target/owned.ts";
 import { plan } from "./target/plan.ts";
 import type { System } from "./target/system.ts";
+import { ownedTree, type OwnedTree, type TreeOptions } from "./tree/tree.ts";
 import { watchCache } from "./watch/cache.ts";
 import { apply } from "./write/apply.ts";
 import { release } from "./write/release.ts";
 import { remove } from "./write/remove.ts";
 
 /** The rest of the `Target` methods are always there. */
-export type KubernetesTarget = Target & Required<Omit<Target, "sealed" | "healthLater">>;
+export interface KubernetesTarget extends Required<Omit<Target, "sealed" | "healthLater">> {
+  /**
+   * What these objects (rows of an inventory) own, down to pods, with health and events: read when it is asked for, page by
+   * page, within bounds. What may not be read is left out, and named.
+   */
+  tree(tracked: Iterable<Pick<Tracked, "key" | "apiVersion">>, options?: TreeOptions): Promise<OwnedTree>;
+}
 
 /**
  * A Kubernetes cluster as a live system. Connects when it is first used. Throws `INVALID` for a wrong option; what is
@@ -75,6 +82,7 @@ export function kubernetes(options: KubernetesOptions = {}): KubernetesTarget {
     },
     owned: async (owner, context) => await owned(await system(), owner, context),
     ownerOf: ({ manifest }, key) => ownerOfManifest(manifest, key),
+    tree: async (tracked, treeOptions = {}) => await ownedTree(await system(), [...tracked], treeOptions),
     identity: async () => await identityOf(await system()),
     capabilities: async () => await capabilitiesOf(await system()),
     async close() {
