@@ -27,7 +27,7 @@ export async function runSequence({ setup, steps }: Sequence): Promise<Met> {
       await check(world);
       checks++;
       if (world.wrong.length === 0) return;
-      throw new Error(`${world.wrong.join("\n")}\n\n${world.trace.slice(-500).join("\n")}`);
+      throw new Error(`${world.wrong.join("\n")}\n\n${world.trace.slice(-1_000).join("\n")}`);
     };
     try {
       for (let index = 0; index < setup.processes; index++) await world.start(index);

@@ -15,7 +15,7 @@ import { createProcess, type Process } from "./process.ts";
 import type { ApplicationName, Setup } from "./sequence.ts";
 import type { VirtualTime } from "./time.ts";
 
-export const TARGET = "live";
+const TARGET = "live";
 const LEASE_MS = 15_000;
 
 /** A write that reached the target. */
@@ -157,7 +157,8 @@ async function start(world: World, index: number, tokens: ReadonlyMap<string, nu
   controller.subscribe((event) => {
     if (!process.alive) return;
     follow(runs, event);
-    trace.push(`${performance.now()} process ${index}: ${describe(event)}`);
+    if (event.type !== "step-finished" && !event.type.startsWith("source-"))
+      trace.push(`${performance.now()} process ${index}: ${describe(event)}`);
   });
   world.running[index] = { controller, process, runs };
   await Promise.race([controller.start(), time.pass(1_000)]);

@@ -10,6 +10,7 @@ import {
   type Lease,
   type Outcome,
   type RowChange,
+  type Write,
   targetOf,
 } from "@trueup/spec";
 import type { ObjectResult } from "./apply.ts";
@@ -134,6 +135,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
   let held: ReadonlyMap<Key, string> = new Map();
   const hooked: HookRecord[] = [];
   let ended = false;
+  let unwritten = false;
   let through = 0;
   runtime.superseded = superseded;
   runtime.status.phase = "running";
@@ -151,13 +153,23 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
   };
   const put = (rows: readonly RowChange[]): void => applyRows(runtime, rows);
 
+  /** What the store refused stands in memory already: the next run reads what there is. */
+  async function write(changes: readonly Write[]): Promise<void> {
+    try {
+      await engine.store.write(changes);
+    } catch (error) {
+      unwritten = true;
+      throw error;
+    }
+  }
+
   async function claim(): Promise<boolean> {
     lease = await engine.store.claim(application, engine.holder, engine.leaseMs);
     if (lease === undefined) return false;
     const held = lease;
     held.signal.addEventListener("abort", () => broken.abort(held.signal.reason), { once: true });
     renewal = setInterval(() => void held.renew().catch((error: unknown) => broken.abort(error)), engine.leaseMs / 3);
-    journal = createJournal(engine.store, held, {
+    journal = createJournal({ write }, held, {
       onError: (error) => broken.abort(toTrueUpError(error, "UNAVAILABLE")),
     });
     await readRecord(held);
@@ -547,6 +559,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
 
     async [Symbol.asyncDispose](): Promise<void> {
       clearInterval(renewal);
+      if (unwritten && runtime.record !== undefined) runtime.record.token = UNCLAIMED;
       if (runtime.superseded === superseded) runtime.superseded = undefined;
       resolved?.opened.release();
       await lease?.release().catch(() => {});

@@ -17,7 +17,7 @@ export interface JournalOptions {
   readonly groupSize?: number;
 }
 
-export function createJournal(store: Store, lease: Lease, options: JournalOptions): Journal {
+export function createJournal(store: Pick<Store, "write">, lease: Lease, options: JournalOptions): Journal {
   const { onError, delayMs = 250, groupSize = 1_000 } = options;
   let waiting: RowChange[] = [];
   let tail: Promise<void> = Promise.resolve();

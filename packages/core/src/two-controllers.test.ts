@@ -1,4 +1,5 @@
 // Found by test/model: what one controller, or the one before a restart, wrote into the record of an application that another runs.
+import { keyOf } from "@trueup/spec";
 import { lostAnswer, memoryTarget } from "@trueup/testkit";
 import { expect, it } from "vitest";
 import { config, names, world } from "./testing/world.ts";
@@ -99,5 +100,30 @@ it("what was made anew when the process died is ours, though its uid is another"
     source.commit({ "a.yaml": undefined, "b.yaml": config("b", "one") });
     await second.controller.sync("web");
     expect(names(target)).toEqual(["b"]);
+  }
+});
+
+it("what the store refused is not in memory either: an object of another application is refused each time", async () => {
+  // Without marks only the store knows.
+  const { store, source, target } = world(
+    { "a.yaml": config("a", "one") },
+    {},
+    { target: memoryTarget({ marks: false }) },
+  );
+  const key = keyOf({ ...a, target: target.name, group: "" });
+  const lease = await store.claim("theirs", "somebody", 15_000);
+  await store.write([
+    {
+      application: "theirs",
+      lease: lease!,
+      rows: [{ type: "track", tracked: { key, apiVersion: "v1", dependsOn: [] } }],
+    },
+  ]);
+  await lease!.release();
+  const { controller } = world({}, {}, { store, source, target });
+  for (let run = 0; run < 3; run++) {
+    const { outcome, error } = await controller.sync("web");
+    expect([outcome, error?.code, target.calls.apply]).toEqual(["failed", "CONFLICT", 0]);
+    expect((await store.read("web")).inventory.size).toBe(0);
   }
 });
