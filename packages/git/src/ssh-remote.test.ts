@@ -6,7 +6,8 @@ import { NO_OBJECT } from "./receive-pack.ts";
 import { openRemote, type Remote } from "./remote.ts";
 import type { SshOptions } from "./ssh-options.ts";
 import { sshFingerprint } from "./ssh-signature.ts";
-import { newKey, smallSshServer, type Script, type SmallSshServer } from "./testing/small-ssh-server.ts";
+import { smallSshServer, type Script, type SmallSshServer } from "./testing/small-ssh-server.ts";
+import { newKey } from "./testing/ssh-key.ts";
 import { fetchRequestV2, lsRefsRequest } from "./upload-pack.ts";
 
 const A = "a".repeat(40);

@@ -3,13 +3,14 @@ import ssh2 from "ssh2";
 import { describe, expect, it } from "vitest";
 import { parseSshSignature, sshFingerprint, verifySshSignature } from "./ssh-signature.ts";
 import { sshSigner } from "./ssh-signer.ts";
+import { newKey } from "./testing/ssh-key.ts";
 
 const { utils } = ssh2;
 const payload = Buffer.from("what is signed\r\n\xff", "latin1");
 
 describe("sshSigner", () => {
   it.each([
-    ["ed25519", utils.generateKeyPairSync("ed25519")],
+    ["ed25519", newKey()],
     ["ecdsa 256", utils.generateKeyPairSync("ecdsa", { bits: 256 })],
     ["ecdsa 384", utils.generateKeyPairSync("ecdsa", { bits: 384 })],
     ["ecdsa 521", utils.generateKeyPairSync("ecdsa", { bits: 521 })],
@@ -34,11 +35,7 @@ describe("sshSigner", () => {
   });
 
   it("asks for the passphrase of a locked key, and shows nothing of either", async () => {
-    const locked = utils.generateKeyPairSync("ed25519", {
-      passphrase: "correct horse",
-      cipher: "aes256-cbc",
-      rounds: 4,
-    });
+    const locked = newKey("correct horse");
     let asked = 0;
     const sign = sshSigner({ privateKey: locked.private, passphrase: async () => (asked++, "correct horse") });
     expect(parseSshSignature(await sign(payload))).toBeDefined();

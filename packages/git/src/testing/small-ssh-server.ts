@@ -1,5 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import type { AddressInfo } from "node:net";
+import { newKey } from "./ssh-key.ts";
 import ssh2, { type Connection, type ServerChannel } from "ssh2";
 
 export interface Ran {
@@ -37,8 +38,6 @@ export interface SmallSshServer {
   drop(): void;
   close(): Promise<void>;
 }
-
-export const newKey = (): { private: string; public: string } => ssh2.utils.generateKeyPairSync("ed25519");
 
 /** An ssh server in process that runs scripts in place of commands, for one user with one key. */
 export async function smallSshServer(authorized: string): Promise<SmallSshServer> {
