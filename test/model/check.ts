@@ -70,7 +70,11 @@ function touch(world: World): void {
 
 /** After settling: everything that must hold. Adds to `wrong`. */
 export async function check(world: World): Promise<void> {
-  const { target, wrong, running } = world;
+  // A look at the interval may be under way.
+  const running = (): boolean =>
+    alive(world).some(({ controller }) => APPLICATIONS.some((name) => controller.status(name).phase === "running"));
+  for (let waits = 0; waits < 10 && running(); waits++) await world.time.pass(1_000);
+  const { target, wrong } = world;
   const files = [...world.revisions.values()].at(-1) ?? {};
   const declared = new Map(Object.entries(files).map(([path, text]) => [keyNamed(nameOf(path)), { path, text }]));
   const entries = await Array.fromAsync(world.store.history({ limit: 100_000 }));
@@ -94,7 +98,7 @@ export async function check(world: World): Promise<void> {
     if (live === undefined || declared.has(key) || mayStay(world, entries, refused, key, live)) continue;
     wrong.push(`${key} is not declared, and still there: ${JSON.stringify(live.manifest)}`);
   }
-  for (const [index, one] of running.entries()) {
+  for (const [index, one] of world.running.entries()) {
     if (one?.process.alive !== true) continue;
     for (const name of APPLICATIONS) {
       if (refused.has(name) || empty.has(name)) continue;
