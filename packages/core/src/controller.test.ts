@@ -1,7 +1,7 @@
 import { memoryTarget } from "@trueup/testkit";
 import { keyOf, type Key, type Lease } from "@trueup/spec";
 import { describe, expect, it } from "vitest";
-import { memoryStore } from "./memory-store.ts";
+import { memoryStore } from "./memory/memory-store.ts";
 import { annotated, config, history, names, until, world } from "./testing/world.ts";
 
 describe("sync", () => {

@@ -16,37 +16,41 @@ import {
   type Stop,
   targetOf,
 } from "@trueup/spec";
-import { adoptionReport, type AdoptionReport } from "./adoption-report.ts";
-import { afterRun, waitUntil } from "./after-run.ts";
-import { approvalEntry, approved, withdrawn } from "./approvals.ts";
+import { adoptionReport, type AdoptionReport } from "./applications/adoption-report.ts";
+import { afterRun, waitUntil } from "./run/after-run.ts";
+import { approvalEntry, approved, withdrawn } from "./gate/approvals.ts";
 import {
   applicationProblems,
   checkApplication,
   checkDependencies,
   type ApplicationProblem,
   type Names,
-} from "./check-application.ts";
-import { compareApplications, type ComparedApplication, type CompareOptions } from "./compare-applications.ts";
-import { eject, type Ejected } from "./eject.ts";
+} from "./applications/check-application.ts";
+import {
+  compareApplications,
+  type ComparedApplication,
+  type CompareOptions,
+} from "./applications/compare-applications.ts";
+import { eject, type Ejected } from "./applications/eject.ts";
 import { createEngine, createParts, STOPPED, type EngineOptions } from "./engine.ts";
 import type { ControllerEvent } from "./events.ts";
-import { failurePolicy, failurePolicyNames, isFinal } from "./failure-policy.ts";
-import { observedHealth } from "./health.ts";
-import { liveChanges, type LiveChanges } from "./live-changes.ts";
+import { failurePolicy, failurePolicyNames, isFinal } from "./run/failure-policy.ts";
+import { observedHealth } from "./apply/health.ts";
+import { liveChanges, type LiveChanges } from "./triggers/live-changes.ts";
 import { logEvents } from "./log.ts";
-import { memoryQueue } from "./memory-queue.ts";
-import { observeItems } from "./plan.ts";
-import { planRun } from "./plan-run.ts";
-import { createPolls, type Polls } from "./polls.ts";
-import type { HistoryRow } from "./record.ts";
-import { renderRun } from "./render-run.ts";
-import { pinnedAt, resolve, sameInputs } from "./resolve.ts";
-import { keepPruned } from "./retention.ts";
-import { run, type RunResult } from "./run.ts";
+import { memoryQueue } from "./memory/memory-queue.ts";
+import { observeItems } from "./plan/plan.ts";
+import { planRun } from "./run/plan-run.ts";
+import { createPolls, type Polls } from "./triggers/polls.ts";
+import type { HistoryRow } from "./run/record.ts";
+import { renderRun } from "./run/render-run.ts";
+import { pinnedAt, resolve, sameInputs } from "./run/resolve.ts";
+import { keepPruned } from "./applications/retention.ts";
+import { run, type RunResult } from "./run/run.ts";
 import { applyRows, createRuntime, UNCLAIMED, type Engine, type Runtime } from "./runtime.ts";
-import { targetsOf } from "./select.ts";
+import { targetsOf } from "./apply/select.ts";
 import { statusOf, type ApplicationStatus } from "./status.ts";
-import { withLease } from "./with-lease.ts";
+import { withLease } from "./run/with-lease.ts";
 
 export interface ControllerOptions<
   S extends string = string,

@@ -20,17 +20,17 @@ import {
 } from "@trueup/spec";
 import { plain, schemas } from "@trueup/manifest";
 import { createEvents, type ControllerEvent, type Events } from "./events.ts";
-import { checkLimits, fleetLimiter, type FleetLimits } from "./fleet-limits.ts";
-import { guardTarget, type GuardedTarget } from "./guard.ts";
+import { checkLimits, fleetLimiter, type FleetLimits } from "./gate/fleet-limits.ts";
+import { guardTarget, type GuardedTarget } from "./apply/guard.ts";
 import { createKeyed } from "./keyed.ts";
-import { callContext } from "./plan.ts";
+import { callContext } from "./plan/plan.ts";
 import type { Policy } from "./policies/policy.ts";
-import { checkProjects, namedProject } from "./project.ts";
-import { createRenderCache } from "./render-cache.ts";
+import { checkProjects, namedProject } from "./gate/project.ts";
+import { createRenderCache } from "./render/render-cache.ts";
 import type { Engine } from "./runtime.ts";
-import { checkRetention, type Retention } from "./retention.ts";
+import { checkRetention, type Retention } from "./applications/retention.ts";
 import { createSealer, sealingStore } from "./seal.ts";
-import { sourceHead, type SourceHead } from "./sources.ts";
+import { sourceHead, type SourceHead } from "./triggers/sources.ts";
 
 export interface EngineOptions<
   S extends string = string,

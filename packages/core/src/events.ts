@@ -12,7 +12,7 @@ import type {
   Revision,
   TrueUpError,
 } from "@trueup/spec";
-import type { GateName } from "./gate.ts";
+import type { GateName } from "./gate/gate.ts";
 
 /** The eight steps of a run, by the names of their files. */
 export type StepName = "resolve" | "render" | "plan" | "gate" | "intent" | "apply" | "verify" | "record";

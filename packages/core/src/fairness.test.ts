@@ -3,8 +3,8 @@ import { memorySource, memoryTarget } from "@trueup/testkit";
 import { expect, it } from "vitest";
 import { createController } from "./controller.ts";
 import type { ControllerEvent } from "./events.ts";
-import { memoryQueue } from "./memory-queue.ts";
-import { memoryStore } from "./memory-store.ts";
+import { memoryQueue } from "./memory/memory-queue.ts";
+import { memoryStore } from "./memory/memory-store.ts";
 import { config, until } from "./testing/world.ts";
 
 it("an application that marks itself in every run lets each of the others go before its next", async () => {

@@ -21,18 +21,18 @@ import type {
   TrueUpError,
 } from "@trueup/spec";
 import type { ControllerEvent, Untimed } from "./events.ts";
-import type { FleetLimiter } from "./fleet-limits.ts";
-import type { GateName } from "./gate.ts";
-import type { GuardedTarget } from "./guard.ts";
-import { createHealthWaiter, type HealthWaiter } from "./health.ts";
+import type { FleetLimiter } from "./gate/fleet-limits.ts";
+import type { GateName } from "./gate/gate.ts";
+import type { GuardedTarget } from "./apply/guard.ts";
+import { createHealthWaiter, type HealthWaiter } from "./apply/health.ts";
 import type { Keyed } from "./keyed.ts";
 import { createMutex, type Mutex } from "./mutex.ts";
 import type { Policy } from "./policies/policy.ts";
-import type { NamedProject } from "./project.ts";
-import type { RenderedApplication } from "./render.ts";
-import { createReferred, type Referred } from "./referred.ts";
+import type { NamedProject } from "./gate/project.ts";
+import type { RenderedApplication } from "./render/render.ts";
+import { createReferred, type Referred } from "./plan/referred.ts";
 import type { Sealer } from "./seal.ts";
-import type { SourceHead } from "./sources.ts";
+import type { SourceHead } from "./triggers/sources.ts";
 
 /** What all runs of a controller share. */
 export interface Engine {

@@ -1,6 +1,6 @@
 import type { Key, Lease, Store, Tracked } from "@trueup/spec";
 import { expect, it } from "vitest";
-import { memoryStore } from "./memory-store.ts";
+import { memoryStore } from "./memory/memory-store.ts";
 import { createSealer, sealingStore } from "./seal.ts";
 
 const key = "t//K//a" as Key;

@@ -1,7 +1,7 @@
 import type { ApplicationState, Approval, Health, Plan, Revision } from "@trueup/spec";
-import { standing } from "./approvals.ts";
-import type { GateName } from "./gate.ts";
-import type { HistoryRow } from "./record.ts";
+import { standing } from "./gate/approvals.ts";
+import type { GateName } from "./gate/gate.ts";
+import type { HistoryRow } from "./run/record.ts";
 import type { Phase, Runtime } from "./runtime.ts";
 
 /** How an application stands, as a controller knows it without asking anybody. */

@@ -7,8 +7,8 @@ import {
   type PolicyFinding,
   type PolicyUse,
 } from "@trueup/spec";
-import { call } from "../call.ts";
-import type { Planning } from "../plan.ts";
+import { call } from "../apply/call.ts";
+import type { Planning } from "../plan/plan.ts";
 import type { Policy, PolicyChange, PolicyHook, PolicyVerdict } from "./policy.ts";
 
 export interface EvaluateOptions {

@@ -1,5 +1,5 @@
 import { isObject, parseKey, TrueUpError, type Json, type JsonObject, type ObjectSelector } from "@trueup/spec";
-import { selects } from "../select.ts";
+import { selects } from "../apply/select.ts";
 import { flagOf, severityOf } from "./parameters.ts";
 import type { Policy } from "./policy.ts";
 

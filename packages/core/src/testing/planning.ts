@@ -9,9 +9,9 @@ import {
   type Owner,
   type Tracked,
 } from "@trueup/spec";
-import { guardTarget, type GuardedTarget } from "../guard.ts";
+import { guardTarget, type GuardedTarget } from "../apply/guard.ts";
 import { createKeyed } from "../keyed.ts";
-import { plan, type Planning, type PlanOptions } from "../plan.ts";
+import { plan, type Planning, type PlanOptions } from "../plan/plan.ts";
 
 export const keyed: ReturnType<typeof createKeyed> = createKeyed("a secret of the tests");
 export const owner: Owner = { installation: "here", application: "app" };

@@ -1,5 +1,5 @@
 import type { Store, Write } from "@trueup/spec";
-import { memoryStore } from "../memory-store.ts";
+import { memoryStore } from "../memory/memory-store.ts";
 
 /**
  * A store without transactions over applications: each has a store of its own, a write is done one application after the

@@ -3,7 +3,7 @@ import type { Application, HistoryEntry, Store } from "@trueup/spec";
 import { afterEach } from "vitest";
 import { createController, type Controller, type ControllerOptions } from "../controller.ts";
 import type { ControllerEvent } from "../events.ts";
-import { memoryStore } from "../memory-store.ts";
+import { memoryStore } from "../memory/memory-store.ts";
 
 /** A ConfigMap in namespace `demo`; `extra` is more lines of its metadata. */
 export const config = (name: string, value: string, extra = ""): string =>

@@ -9,7 +9,7 @@ import {
   type Transform,
   type Transformed,
 } from "@trueup/spec";
-import { call } from "../call.ts";
+import { call } from "../apply/call.ts";
 
 export interface RunTransformsOptions {
   readonly application: Application;
