@@ -20,7 +20,9 @@ import type { Blocked, Gate, GateOptions } from "../gate/gate.ts";
 import { explained } from "./explain.ts";
 import { handOver } from "./hand-over.ts";
 import { worst } from "../apply/health.ts";
-import { interrupted, type IntentOptions } from "./intent.ts";
+import { readRecord } from "./read-record.ts";
+import { objectError, verdictOf } from "./verdict.ts";
+import type { IntentOptions } from "./intent.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import type { Graph } from "../apply/order.ts";
 import { callContext } from "../plan/plan.ts";
@@ -32,7 +34,6 @@ import type { HookRun, Verdict } from "../hooks/run-hooks.ts";
 import type { RunResult } from "./run.ts";
 import { applyRows, UNCLAIMED, type Engine, type Phase, type Runtime } from "../runtime.ts";
 import { targetsOf } from "../apply/select.ts";
-import { takeOver } from "./take-over.ts";
 import type { VerifyOptions } from "./verify.ts";
 
 export interface RunOptions {
@@ -172,40 +173,8 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     journal = createJournal({ write }, held, {
       onError: (error) => broken.abort(toTrueUpError(error, "UNAVAILABLE")),
     });
-    await readRecord(held);
+    await readRecord(engine, runtime, held, journal);
     return true;
-  }
-
-  /** What we know of the record holds where nobody claimed it since. */
-  async function readRecord(held: Lease): Promise<void> {
-    const known = runtime.record;
-    if (known === undefined || known.token === UNCLAIMED) await takeOver(engine, runtime, held);
-    if (known !== undefined && held.previous !== undefined && held.previous === known.token) {
-      runtime.record = { ...known, token: held.token };
-    } else {
-      const { state, inventory } = await engine.store.read(application);
-      runtime.record = { state, inventory: new Map(inventory), token: held.token };
-      runtime.observed.clear();
-      for (const key of inventory.keys()) runtime.owners.set(key, runtime);
-    }
-    const { state, inventory } = runtime.record;
-    runtime.status.failures = state.failures ?? 0;
-    if (state.revision !== undefined) runtime.status.revision = state.revision;
-    const { intent, ...rest } = state;
-    if (intent === undefined) return;
-    const { changes: _, ...about } = intent;
-    const entry = {
-      ...about,
-      finishedAt: engine.now(),
-      outcome: "interrupted" as const,
-      changes: interrupted(intent, inventory),
-    };
-    const rows: RowChange[] = [
-      { type: "history", entry },
-      { type: "state", state: rest },
-    ];
-    await journalOf().persist(rows);
-    put(rows);
   }
 
   async function end(
@@ -299,19 +268,6 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
 
   const hasDeleteHooks = (): boolean =>
     rendered?.hooks.some(({ phases }) => phases.some((phase) => phase.endsWith("-delete"))) === true;
-
-  /** What went wrong with objects, as one error. */
-  function objectError(): TrueUpError | undefined {
-    const failed = results.filter(({ record }) => record.outcome === "failed");
-    const errors = [...(planning?.failures.values() ?? []), ...failed.map((result) => result.error as TrueUpError)];
-    const [first] = errors;
-    if (first === undefined || errors.length === 1) return first;
-    const retryable = errors.some((error) => error.retryable);
-    return new TrueUpError(first.code, `${errors.length} objects failed, first ${first.message}`, {
-      retryable,
-      errors,
-    });
-  }
 
   return {
     run,
@@ -496,25 +452,17 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       if (planning !== undefined)
         emit({ type: "run-blocked", application, run, by, reason, ...when, plan: planning.plan });
       const health = worst(runtime.health.unhealthy().values());
-      return await end({ ...about(), outcome: "blocked", health, blocked, error: objectError() });
+      return await end({
+        ...about(),
+        outcome: "blocked",
+        health,
+        blocked,
+        error: objectError(planning?.failures, results),
+      });
     },
     verdict(health: Health): Verdict {
       const stopped = signal.aborted || superseded.signal.aborted;
-      const unwell = health.status === "degraded" || health.status === "missing";
-      // Skipped where nothing failed: it waits for what becomes healthy later.
-      const pending = results.some(({ record }) => record.outcome === "pending" || record.outcome === "skipped");
-      const broke =
-        objectError() ?? (unwell ? new TrueUpError("UNAVAILABLE", health.message ?? "unhealthy") : undefined);
-      const cut = results.some(({ error }) => error?.code === "ABORTED" || error?.code === "LEASE_LOST");
-      const outcome =
-        stopped && (broke === undefined || cut)
-          ? "cancelled"
-          : broke !== undefined
-            ? "failed"
-            : pending || held.size > 0
-              ? "blocked"
-              : "succeeded";
-      return { outcome, error: outcome === "succeeded" ? undefined : broke };
+      return verdictOf({ health, results, failures: planning?.failures, stopped, held: held.size > 0 });
     },
     async finished(health: Health, given: Verdict): Promise<RunResult> {
       const { status } = runtime;

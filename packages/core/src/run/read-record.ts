@@ -1,0 +1,41 @@
+import type { Lease, RowChange } from "@trueup/spec";
+import { applyRows, UNCLAIMED, type Engine, type Runtime } from "../runtime.ts";
+import { interrupted } from "./intent.ts";
+import type { Journal } from "./journal.ts";
+import { takeOver } from "./take-over.ts";
+
+/**
+ * The record of an application, under a lease: what we know of it holds where nobody claimed it since. A run that did not
+ * end gets its line of history.
+ */
+export async function readRecord(engine: Engine, runtime: Runtime, lease: Lease, journal: Journal): Promise<void> {
+  const { name } = runtime.application;
+  const known = runtime.record;
+  if (known === undefined || known.token === UNCLAIMED) await takeOver(engine, runtime, lease);
+  if (known !== undefined && lease.previous !== undefined && lease.previous === known.token) {
+    runtime.record = { ...known, token: lease.token };
+  } else {
+    const { state, inventory } = await engine.store.read(name);
+    runtime.record = { state, inventory: new Map(inventory), token: lease.token };
+    runtime.observed.clear();
+    for (const key of inventory.keys()) runtime.owners.set(key, runtime);
+  }
+  const { state, inventory } = runtime.record;
+  runtime.status.failures = state.failures ?? 0;
+  if (state.revision !== undefined) runtime.status.revision = state.revision;
+  const { intent, ...rest } = state;
+  if (intent === undefined) return;
+  const { changes: _, ...about } = intent;
+  const entry = {
+    ...about,
+    finishedAt: engine.now(),
+    outcome: "interrupted" as const,
+    changes: interrupted(intent, inventory),
+  };
+  const rows: RowChange[] = [
+    { type: "history", entry },
+    { type: "state", state: rest },
+  ];
+  await journal.persist(rows);
+  applyRows(runtime, rows);
+}
