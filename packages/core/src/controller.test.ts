@@ -382,6 +382,22 @@ describe("operations", () => {
     expect((await controller.sync("web")).outcome).toBe("succeeded");
   });
 
+  it("a circle of dependents is refused when it is set, and so is one that waits for nobody", async () => {
+    const { controller } = world({ "a.yaml": config("a", "one") });
+    const other = { name: "other", source: "repo", target: "live" };
+    await controller.set({ ...other, dependsOn: [{ application: "web" }] });
+    const web = controller.applications().find(({ name }) => name === "web")!;
+    await expect(controller.set({ ...web, dependsOn: [{ application: "other" }] })).rejects.toMatchObject({
+      code: "CYCLE",
+      message: "these applications wait for each other: web → other → web",
+    });
+    await expect(controller.set({ ...other, dependsOn: [{ application: "ghost" }] })).rejects.toMatchObject({
+      code: "INVALID",
+      message: "application other: dependsOn names ghost, which is not there",
+    });
+    expect(controller.applications().map(({ dependsOn }) => dependsOn?.[0]?.application)).toEqual([undefined, "web"]);
+  });
+
   it("a dependent waits for what it depends on", async () => {
     const { controller, target, source } = world(
       { "one/a.yaml": "not: [a manifest", "two/b.yaml": config("b", "one") },

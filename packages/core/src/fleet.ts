@@ -95,8 +95,11 @@ export function createFleet(options: FleetOptions): Fleet {
 
   function put(application: Application): Runtime {
     checkApplication(application, names);
-    const next = new Map([...runtimes].map(([name, runtime]) => [name, runtime.application]));
-    checkDependencies(next.set(application.name, application));
+    // Only what it names can be missing, or lead back to it: the others were looked at when they were set.
+    const has = (name: string): boolean => name === application.name || runtimes.has(name);
+    const get = (name: string): Application | undefined =>
+      name === application.name ? application : runtimes.get(name)?.application;
+    checkDependencies({ has, get }, [application.name]);
     return place(application);
   }
 
@@ -122,7 +125,7 @@ export function createFleet(options: FleetOptions): Fleet {
   const twice = given.find((application) => byName.get(application.name) !== application);
   if (twice !== undefined) throw new TrueUpError("INVALID", `two applications are named ${twice.name}`);
   // All together, as they may name each other in any order.
-  checkDependencies(byName);
+  checkDependencies(byName, byName.keys());
   for (const application of given) place(application);
 
   const mark = (runtime: Runtime, trigger: string, delayMs = 0): void => {

@@ -122,7 +122,10 @@ function wrongHooks({ hooks = [], soakMs = 0 }: Application, names: ReadonlySet<
 }
 
 /** Throws `CYCLE`, naming the path, where applications wait for each other, and `INVALID` for one that is not there. */
-export function checkDependencies(applications: ReadonlyMap<string, Application>): void {
+export function checkDependencies(
+  applications: Pick<ReadonlyMap<string, Application>, "get" | "has">,
+  from: Iterable<string>,
+): void {
   const done = new Set<string>();
   const visit = (name: string, path: readonly string[]): void => {
     if (path.includes(name)) {
@@ -138,5 +141,5 @@ export function checkDependencies(applications: ReadonlyMap<string, Application>
     }
     done.add(name);
   };
-  for (const name of applications.keys()) visit(name, []);
+  for (const name of from) visit(name, []);
 }
