@@ -486,3 +486,12 @@ it("a preview says what would move, and moves nothing", async () => {
   await synced(it, "receiver");
   expect(await held(it.store, "giver")).toEqual(["a"]);
 });
+
+it("what was taken over as it stands is no drift: the receiver has just looked at it (found by the model)", async () => {
+  const it = pair(FILES, { target: memoryTarget({ marks: false }) });
+  await synced(it, "giver", "receiver");
+  it.source.commit(MOVE);
+  await synced(it, "receiver");
+  expect(moves(it.events)).toEqual(["giver → receiver"]);
+  expect(it.controller.status("receiver").sync).toBe("synced");
+});

@@ -71,7 +71,7 @@ export async function handOver(
     if (own.length === 0) return stays;
     const others = [...partners].map(([application, { lease, rows }]) => ({ application, lease, rows }));
     await engine.store.write([...others, { application: self, lease, rows: own }]);
-    remember([{ runtime, lease, inventory: new Map(), rows: own }, ...partners.values()]);
+    remember(runtime, [{ runtime, lease, inventory: new Map(), rows: own }, ...partners.values()]);
     for (const move of moved) engine.emit({ type: "object-moved", application: self, ...move });
     return stays;
   } finally {
@@ -106,7 +106,7 @@ async function claimOther(
 }
 
 /** The records in memory, as the store has them now: first what was let go of, then what was taken. */
-function remember(sides: readonly Partner[]): void {
+function remember(running: Runtime, sides: readonly Partner[]): void {
   for (const { runtime, lease, rows } of sides) {
     // A record that somebody else wrote since is read anew by the next run.
     if (runtime.record !== undefined && runtime.record.token === lease.previous) runtime.record.token = lease.token;
@@ -130,7 +130,8 @@ function remember(sides: readonly Partner[]): void {
     for (const row of rows) {
       if (row.type !== "track") continue;
       runtime.owners.set(row.tracked.key, runtime);
-      runtime.dirty.add(row.tracked.key);
+      // Whoever runs has just looked at what it takes.
+      if (runtime !== running) runtime.dirty.add(row.tracked.key);
     }
   }
 }
