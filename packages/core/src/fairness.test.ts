@@ -88,3 +88,33 @@ it("a large one and one that is edited all the time do not keep the small ones w
   const between = ended.slice(0, firstOf("small-11")).filter((name) => name === "busy").length;
   expect(between, "with patience from the third round on").toBeLessThanOrEqual(5);
 });
+
+it("applications that are slow to become healthy keep no other from running", async () => {
+  const slow = ["slow-a", "slow-b", "slow-c"];
+  const names = [...slow, "quick"];
+  const target = memoryTarget({
+    health: ({ manifest }) => ({ status: manifest.metadata.name.startsWith("slow") ? "progressing" : "healthy" }),
+  });
+  const controller = createController({
+    sources: {
+      repo: memorySource({ files: Object.fromEntries(names.map((name) => [`${name}/x.yaml`, config(name, "1")])) }),
+    },
+    targets: { live: target },
+    store: memoryStore(),
+    concurrency: 1,
+    pollMs: 3_600_000,
+    applications: names.map((name) => ({ name, source: "repo", path: name, target: "live" })),
+  });
+  const ended: string[] = [];
+  controller.subscribe((event) => {
+    if (event.type === "run-finished") ended.push(`${event.application} ${event.outcome}`);
+  });
+  await controller.start();
+  await until(() => ended.length === 1, "one run to end");
+  expect(ended).toEqual(["quick succeeded"]);
+  expect(slow.map((name) => controller.status(name).phase)).toEqual(["running", "running", "running"]);
+  target.setHealth(() => ({ status: "healthy" }));
+  await until(() => ended.length === 4, "the others");
+  expect(ended.toSorted()).toEqual(["quick succeeded", ...slow.map((name) => `${name} succeeded`)]);
+  await controller.stop();
+});

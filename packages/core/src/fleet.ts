@@ -21,6 +21,7 @@ import { afterRun, waitUntil } from "./run/after-run.ts";
 import { failurePolicy, failurePolicyNames, isFinal } from "./run/failure-policy.ts";
 import type { HistoryRow } from "./run/record.ts";
 import { pinnedAt, sameInputs } from "./run/resolve.ts";
+import type { RunOptions } from "./run/begin-run.ts";
 import { run, type RunResult } from "./run/run.ts";
 import { withLease } from "./run/with-lease.ts";
 import { applyRows, createRuntime, UNCLAIMED, type Engine, type Runtime } from "./runtime.ts";
@@ -53,7 +54,7 @@ export interface Fleet {
     runtime: Runtime,
     trigger: string,
     signal: AbortSignal,
-    options?: { readonly byPerson?: boolean },
+    options?: Pick<RunOptions, "byPerson" | "onIdle">,
   ): Promise<RunResult>;
   /** Changes an application's state outside a run. */
   change(
@@ -144,7 +145,7 @@ export function createFleet(options: FleetOptions): Fleet {
     runtime: Runtime,
     trigger: string,
     signal: AbortSignal,
-    { byPerson = false }: { readonly byPerson?: boolean } = {},
+    { byPerson = false, onIdle }: Pick<RunOptions, "byPerson" | "onIdle"> = {},
   ): Promise<RunResult> {
     const engine = await engineOf();
     return await runtime.mutex.run(async () => {
@@ -166,7 +167,7 @@ export function createFleet(options: FleetOptions): Fleet {
           error: new TrueUpError("BLOCKED", `application ${runtime.application.name}: ${reason}`),
         };
       }
-      const result = await run(engine, runtime, { trigger, byPerson, signal });
+      const result = await run(engine, runtime, { trigger, byPerson, signal, onIdle });
       await countForLimits(engine, runtime, result);
       if (started === undefined) runtime.inFlight.clear();
       else started.live.settle(runtime);
@@ -313,9 +314,9 @@ export function createFleet(options: FleetOptions): Fleet {
     }
   }
 
-  async function handle({ application, trigger, signal }: Mark): Promise<void> {
+  async function handle({ application, trigger, signal, idle: onIdle }: Mark): Promise<void> {
     const runtime = runtimes.get(application);
-    if (runtime !== undefined) await runNow(runtime, trigger, signal);
+    if (runtime !== undefined) await runNow(runtime, trigger, signal, { onIdle });
   }
 
   return {

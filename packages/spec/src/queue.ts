@@ -12,6 +12,8 @@ export interface Mark {
   readonly trigger: string;
   /** Fires when the queue is stopped. */
   readonly signal: AbortSignal;
+  /** Says that from here on the run only waits, for objects to become healthy: another application may have its place. Absent where a queue cannot give it. */
+  readonly idle?: () => void;
 }
 
 export type Handler = (mark: Mark) => Promise<void>;

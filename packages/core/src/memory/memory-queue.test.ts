@@ -50,6 +50,43 @@ describe("memoryQueue", () => {
     await stop();
   });
 
+  it("gives the place of one that only waits to another, and no more than that", async () => {
+    const queue = memoryQueue({ concurrency: 1 });
+    const ends = new Map<string, { readonly mark: Mark; readonly end: () => void }>();
+    const stop = await queue.process(async (mark) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      ends.set(mark.application, { mark, end: resolve });
+      if (mark.application === "a") mark.idle?.();
+      await promise;
+    });
+    for (const name of ["a", "b", "c", "a"]) await queue.mark(name);
+    await vi.advanceTimersByTimeAsync(10);
+    expect([...ends.keys()], "`a` waits, `b` has its place").toEqual(["a", "b"]);
+    const a = ends.get("a");
+    await queue.mark("a");
+    await vi.advanceTimersByTimeAsync(10);
+    expect(ends.get("a"), "one run of an application at a time, also while it waits").toBe(a);
+    ends.get("b")?.mark.idle?.();
+    ends.get("b")?.mark.idle?.();
+    await queue.mark("d");
+    await vi.advanceTimersByTimeAsync(10);
+    expect([...ends.keys()]).toEqual(["a", "b", "c"]);
+    ends.get("b")?.end();
+    await vi.advanceTimersByTimeAsync(10);
+    expect([...ends.keys()], "its place was given away already").toEqual(["a", "b", "c"]);
+    ends.get("b")?.mark.idle?.();
+    await vi.advanceTimersByTimeAsync(10);
+    expect([...ends.keys()], "who has ended has nothing to give").toEqual(["a", "b", "c"]);
+    ends.get("c")?.end();
+    await vi.advanceTimersByTimeAsync(10);
+    expect([...ends.keys()]).toEqual(["a", "b", "c", "d"]);
+    for (const { end } of ends.values()) end();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(ends.get("a"), "marked again meanwhile, it runs again").not.toBe(a);
+    for (const { end } of ends.values()) end();
+    await stop();
+  });
+
   it("waits for longer than a timer can", async () => {
     const { queue, runs, stop } = await started();
     await queue.mark("web", { delayMs: 2 ** 32 });

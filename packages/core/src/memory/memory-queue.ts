@@ -2,7 +2,7 @@ import { TrueUpError } from "@trueup/spec";
 import type { Handler, Mark, Queue, Stop } from "@trueup/spec";
 
 export interface MemoryQueueOptions {
-  /** Handlers at a time. Default 8. */
+  /** Handlers at a time, besides those that only wait. Default 8. */
   readonly concurrency?: number;
   /** Told what a handler threw. Default: a Node process warning. */
   readonly onError?: (error: unknown, mark: Mark) => void;
@@ -34,6 +34,8 @@ export function memoryQueue({ concurrency = 8, onError = warn }: MemoryQueueOpti
   /** What is wanted of applications that do not run, and what is wanted again of those that do. */
   const wanted = new Map<string, Want>();
   const running = new Set<string>();
+  /** Of those that run, those that only wait. */
+  const idle = new Set<string>();
   /** Applications whose time has come, in the order it came. */
   const ready = new Set<string>();
   const timers = new Map<string, NodeJS.Timeout>();
@@ -61,7 +63,7 @@ export function memoryQueue({ concurrency = 8, onError = warn }: MemoryQueueOpti
   function handOut(): void {
     next = undefined;
     for (const application of ready) {
-      if (processor === undefined || running.size >= concurrency) return;
+      if (processor === undefined || running.size - idle.size >= concurrency) return;
       const { trigger } = wanted.get(application)!;
       ready.delete(application);
       wanted.delete(application);
@@ -70,12 +72,28 @@ export function memoryQueue({ concurrency = 8, onError = warn }: MemoryQueueOpti
     }
   }
 
-  function start({ handler, flights }: Processor, mark: Mark): void {
+  function handOutSoon(): void {
+    if (ready.size > 0) next ??= setImmediate(handOut);
+  }
+
+  function start({ handler, flights }: Processor, given: Mark): void {
+    const { application } = given;
+    let over = false;
+    const mark: Mark = {
+      ...given,
+      idle() {
+        if (over) return;
+        idle.add(application);
+        handOutSoon();
+      },
+    };
     const flight = run(handler, mark).finally(() => {
+      over = true;
       flights.delete(flight);
-      running.delete(mark.application);
-      schedule(mark.application);
-      if (ready.size > 0) next ??= setImmediate(handOut);
+      running.delete(application);
+      idle.delete(application);
+      schedule(application);
+      handOutSoon();
     });
     flights.add(flight);
   }

@@ -42,6 +42,8 @@ export interface RunOptions {
   readonly byPerson?: boolean;
   /** A stop: nothing more is started, what is in flight ends. */
   readonly signal: AbortSignal;
+  /** Told when all is written and it only waits for health; maybe more than once. */
+  readonly onIdle?: (() => void) | undefined;
 }
 
 /** What waits for another application to be rendered, or to end its run, is looked at again. */
@@ -406,7 +408,11 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       return {
         keys: [...keys],
         signal: orSuperseded,
-        onWaiting: (waiting, total) => emit({ type: "health-waiting", application, run, waiting, total }),
+        onWaiting(waiting, total) {
+          // Many who are slow to become healthy must not keep the others from running.
+          options.onIdle?.();
+          emit({ type: "health-waiting", application, run, waiting, total });
+        },
         explain: async (key) => {
           const row = runtime.record?.inventory.get(key);
           const owner = { installation: engine.installation, application };
