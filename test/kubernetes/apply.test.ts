@@ -311,6 +311,30 @@ describe("an apply", () => {
     expect((await synced()).changes).toEqual([]);
   });
 
+  it("after somebody cleared the managed fields what Git drops still goes, and what others added stays", async () => {
+    const namespace = await cluster().namespace();
+    const service = (port: number): Manifest => ({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "s", namespace },
+      spec: { clusterIP: "None", selector: { app: "web" }, ports: [{ name: "http", port }] },
+    });
+    const files = (data: Record<string, string>, port: number) => ({
+      "c.yaml": yaml(configMap(namespace, "c", data), service(port)),
+    });
+    const { synced, source } = world(cluster(), files({ a: "1", dropped: "1" }, 80));
+    await synced();
+    await merge(configMap(namespace, "c", {}), { data: { theirs: "1" } }, "somebody");
+    for (const manifest of [configMap(namespace, "c", {}), service(80)])
+      await merge(manifest, { metadata: { managedFields: [{}] } }, "somebody");
+    source.commit(files({ a: "2" }, 81));
+    await synced();
+    expect((await get(configMap(namespace, "c", {})))["data"]).toEqual({ a: "2", theirs: "1" });
+    const { ports } = (await get(service(81)))["spec"] as unknown as { ports: { port: number }[] };
+    expect(ports.map(({ port }) => port)).toEqual([81]);
+    expect((await synced()).changes).toEqual([]);
+  });
+
   it("leaves what a named manager wrote, of the kinds that the rule is for", async () => {
     const namespace = await cluster().namespace();
     const ignore = [{ match: { kind: "ConfigMap" }, managers: ["tuner"] }];

@@ -1,7 +1,10 @@
 import {
   ADOPT,
+  APPLICATION_LABEL,
   formatRef,
   isOwnMark,
+  ownerLabel,
+  ownerOfManifest,
   parseKey,
   REPLACE,
   TrueUpError,
@@ -181,7 +184,16 @@ function planByDiff(
   if (target.target.ownerOf !== undefined && target.target.ownerOf(seen.live, key) === undefined) {
     return { action: "update", reason: "its owner mark was removed", patch, after, stamp: "mark" };
   }
+  if (!bearsLabel(seen.live, key)) {
+    return { action: "update", reason: "its owner label was removed", patch, after, stamp: "mark" };
+  }
   return { action: "none", reason: "stands as declared", stamp: "" };
+}
+
+/** The label that goes with the mark: watches select by it. */
+function bearsLabel({ manifest }: Live, key: Key): boolean {
+  const mark = ownerOfManifest(manifest, key);
+  return mark === undefined || manifest.metadata.labels?.[APPLICATION_LABEL] === ownerLabel(mark.application);
 }
 
 /** What was ours and what will be: a field dropped from Git is in the first only. */

@@ -108,6 +108,18 @@ describe("what is declared", () => {
     expect(settled?.run).toBe("run-1");
   });
 
+  it("a removed or changed owner label is put back, though the mark beside it stands", async () => {
+    for (const labels of [undefined, { "trueup.dev/application": "other" }]) {
+      const target = memoryTarget();
+      const row = ours(target, manifest("a", { x: "1" }));
+      const marked = markOwned(manifest("a", { x: "1" }), owner, row.key);
+      const { labels: _, ...metadata } = marked.metadata;
+      target.put({ ...marked, metadata: { ...metadata, ...(labels && { labels }) } });
+      const planning = await planFor(target, [manifest("a", { x: "1" })], { rows: [{ ...row, expected: "another" }] });
+      expect(summary(planning)).toEqual(["update a: its owner label was removed"]);
+    }
+  });
+
   it("with the inventory lost, what bears our mark is ours", async () => {
     const target = memoryTarget();
     ours(target, manifest("a", { x: "1" }));

@@ -23,6 +23,7 @@ import { maskOfOurs } from "../target/managed-fields.ts";
 import { needResource } from "../target/observe.ts";
 import { readOne } from "../target/read.ts";
 import type { System } from "../target/system.ts";
+import { hold } from "./hold.ts";
 import { migrate } from "./migrate.ts";
 import { checkOurs } from "./ours.ts";
 import { prepare } from "./prepare.ts";
@@ -98,6 +99,7 @@ async function applyOnce(applying: Applying, seen: Live | undefined, absent: boo
   // What is on its way out would take the change along: it is made anew once it is gone.
   if (live !== undefined && isTerminating(live.manifest)) return { status: "pending", retryAfterMs: GONE_SOON_MS };
   if (planned.action === "replace" && live !== undefined) return await makeWay(applying, live);
+  if (live !== undefined) live = await regain(applying, live);
   if (live !== undefined && policy === "override")
     live = await migrate(system, resource, key, live, { ...context, ours: oursOf(applying) });
 
@@ -123,6 +125,16 @@ async function applyOnce(applying: Applying, seen: Live | undefined, absent: boo
     throw await explained(system, { ...sending, error });
   });
   return done(applying, sent);
+}
+
+/** Our entry where somebody cleared the managed fields: without it nothing that Git drops would go. */
+async function regain({ system, resource, item, planned, context }: Applying, live: Live): Promise<Live> {
+  const { key, declared, tracked } = item;
+  const { fieldManager } = system.settings;
+  if (tracked?.mask === undefined || tracked.uid !== live.uid || planned.action === "adopt") return live;
+  if (maskOfOurs(live.manifest, fieldManager) !== undefined) return live;
+  const sending = { key, resource, body: declared.manifest, as: context.as, signal: context.signal };
+  return (await hold(system, sending, live, tracked.mask)).live;
 }
 
 /** What was ours of it, where it was: nothing is asked of what is taken over. */

@@ -26,8 +26,11 @@ export interface Migration {
   readonly ours?: Mask | undefined;
 }
 
-/** Who adds to objects by hand. What they added to an object of ours stays theirs; of one that we take over, nothing does. */
-const EDITORS = new Set(["kubectl-edit", "kubectl-patch"]);
+/**
+ * Who adds to objects by hand, and whoever that was where the managed fields were cleared. What they added to an object of
+ * ours stays theirs; of one that we take over, nothing does.
+ */
+const EDITORS = new Set(["kubectl-edit", "kubectl-patch", "before-first-apply"]);
 
 /**
  * The managed fields with those of earlier managers as ours, so that a field dropped from Git really goes; undefined

@@ -1,9 +1,9 @@
-import { isObject, parseKey, type Json, type JsonObject, type Manifest } from "@trueup/spec";
-import { project } from "@trueup/diff";
+import type { JsonObject, Manifest } from "@trueup/spec";
 import { failureIn } from "../api/failure.ts";
 import { maskOfOurs } from "../target/managed-fields.ts";
 import { readOne } from "../target/read.ts";
 import type { System } from "../target/system.ts";
+import { hold, objectIn } from "./hold.ts";
 import { patch, type Sending, type Sent } from "./send.ts";
 
 const FIELDS = ["strategy", "updateStrategy"] as const;
@@ -24,20 +24,8 @@ export function isHeldByDefault(error: unknown): boolean {
 export async function holdDefaults(system: System, sending: Omit<Sending, "conflicts" | "takeOver">): Promise<void> {
   const live = sending.live ?? (await readOne(system, sending.resource, sending.key, sending));
   if (live === undefined) return;
-  const { apiVersion, kind, metadata } = sending.body;
   const mask = maskOfOurs(live.manifest, system.settings.fieldManager);
-  const held = mask === undefined ? {} : project(live.manifest, mask);
-  const before = isObject(held) ? held : {};
-  const { name, namespace = "" } = { ...metadata, ...parseKey(sending.key) };
-  const spec = { ...objectIn(before["spec"]), ...strategyOf(live.manifest) };
-  const body = {
-    ...before,
-    apiVersion,
-    kind,
-    metadata: { ...objectIn(before["metadata"]), name, namespace, ...(live.uid !== undefined && { uid: live.uid }) },
-    spec,
-  } as Manifest;
-  await patch(system, { ...sending, body }, true);
+  await hold(system, sending, live, mask, strategyOf(live.manifest));
 }
 
 /** The dry run of an apply that this stands in the way of: of all but the strategy, which is shown as it will be. */
@@ -56,5 +44,3 @@ const strategyOf = (manifest: Manifest): JsonObject => {
   const spec = objectIn(manifest["spec"]);
   return Object.fromEntries(FIELDS.flatMap((name) => (spec[name] === undefined ? [] : [[name, spec[name]]])));
 };
-
-const objectIn = (value: Json | undefined): JsonObject => (isObject(value) ? value : {});
