@@ -54,6 +54,36 @@ describe("what an apply would change", () => {
     );
   });
 
+  it("is nothing where a server filled in what lies inside of lists that are compared as a whole", () => {
+    const webhook = (rule: object): Manifest => ({
+      ...manifest("ValidatingWebhookConfiguration", { webhooks: [{ name: "w", rules: [rule as Json] }] }),
+      apiVersion: "admissionregistration.k8s.io/v1",
+    });
+    same(webhook({ apiGroups: ["a"] }), webhook({ apiGroups: ["a"], scope: "*" }));
+    expect(differenceOf({ desired: webhook({}), live: webhook({ scope: "Cluster" }) })).toHaveLength(1);
+    const claims = (claim: object): Manifest => ({
+      ...manifest("StatefulSet", { spec: { volumeClaimTemplates: [claim as Json] } }),
+      apiVersion: "apps/v1",
+    });
+    same(
+      claims({ metadata: { name: "d" }, spec: { accessModes: ["ReadWriteOnce"] } }),
+      claims({
+        apiVersion: "v1",
+        kind: "PersistentVolumeClaim",
+        metadata: { name: "d", creationTimestamp: null },
+        spec: { accessModes: ["ReadWriteOnce"], volumeMode: "Filesystem" },
+        status: { phase: "Pending" },
+      }),
+    );
+    same(pod({ env: [{ name: "A", value: "" }] }), pod({ env: [{ name: "A" }] }));
+  });
+
+  it("takes cases that are no whole objects", () => {
+    const bare = (foo: Json): Manifest => ({ foo }) as unknown as Manifest;
+    same(bare([1, 2]), bare([1, 2]));
+    expect(differenceOf({ desired: bare([1, 2]), live: bare([1, 2, 3]) })).toEqual([{ op: "remove", path: "/foo/2" }]);
+  });
+
   it("is nothing where others added something", () => {
     same(
       pod({ image: "a" }),

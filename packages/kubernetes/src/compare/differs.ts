@@ -24,7 +24,7 @@ export function differenceOf({ desired, live, lastApplied = annotated(live) }: C
 }
 
 function annotated({ metadata }: Manifest): Manifest | undefined {
-  const text = metadata.annotations?.[LAST_APPLIED];
+  const text = (metadata as Manifest["metadata"] | undefined)?.annotations?.[LAST_APPLIED];
   if (text === undefined) return undefined;
   try {
     const value = JSON.parse(text) as Json;

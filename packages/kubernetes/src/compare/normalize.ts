@@ -24,7 +24,8 @@ const QUANTITY_FIELDS = new Set(["averageValue", "divisor", "sizeLimit"]);
  */
 export function normalize(manifest: Manifest): JsonObject {
   const { status: _status, ...object } = withData(manifest);
-  const kept = Object.entries(object.metadata).filter(
+  // Cases of a comparison need not be whole objects.
+  const kept = Object.entries((object.metadata as JsonObject | undefined) ?? {}).filter(
     ([field]) =>
       !["creationTimestamp", "generation", "managedFields", "resourceVersion", "uid", "selfLink"].includes(field),
   );
@@ -51,7 +52,7 @@ function withData(manifest: Manifest): Manifest {
 /** What a controller fills in for some kinds, and orders as it likes. */
 function byKind(manifest: Manifest): JsonObject {
   const { kind, apiVersion } = manifest;
-  if (groupOf(apiVersion) === "rbac.authorization.k8s.io" && manifest["aggregationRule"] !== undefined)
+  if (groupOf(apiVersion ?? "") === "rbac.authorization.k8s.io" && manifest["aggregationRule"] !== undefined)
     return { rules: [] };
   if (kind !== "Endpoints" || apiVersion !== "v1") return {};
   const subsets: Json | undefined = manifest["subsets"];
@@ -74,9 +75,7 @@ const sorted = (list: readonly Json[]): readonly Json[] =>
 function tidy(value: Json | undefined, name: string, parent: string): Json | undefined {
   if (value === null || value === undefined) return undefined;
   if (Array.isArray(value)) {
-    const items = (value as readonly Json[]).map(
-      (item) => tidy(name === "ports" ? withProtocol(item) : item, "", name) ?? {},
-    );
+    const items = (value as readonly Json[]).map((item) => tidy(ITEMS[name]?.(item) ?? item, "", name) ?? {});
     return items.length === 0 ? undefined : items;
   }
   if (isObject(value)) {
@@ -92,6 +91,25 @@ function tidy(value: Json | undefined, name: string, parent: string): Json | und
   }
   return value;
 }
+
+/** Items of lists that are compared as a whole, with what a server fills in, and without what it leaves out. */
+const ITEMS: Readonly<Record<string, (item: Json) => Json>> = {
+  ports: withProtocol,
+  env: (item) => (isObject(item) && item["value"] === "" ? { ...item, value: null } : item),
+  volumeClaimTemplates(item) {
+    if (!isObject(item)) return item;
+    const { apiVersion: _a, kind: _k, status: _s, spec, ...rest } = item;
+    return { ...rest, spec: { volumeMode: "Filesystem", ...(isObject(spec) ? spec : {}) } };
+  },
+  webhooks(item) {
+    const rules = isObject(item) ? item["rules"] : undefined;
+    if (!isObject(item) || !Array.isArray(rules)) return item;
+    return {
+      ...item,
+      rules: (rules as readonly Json[]).map((rule) => (isObject(rule) ? { scope: "*", ...rule } : rule)),
+    };
+  },
+};
 
 function withProtocol(port: Json): Json {
   if (!isObject(port) || port["protocol"] !== undefined) return port;

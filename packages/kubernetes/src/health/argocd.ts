@@ -3,14 +3,18 @@ import { at, conditionsOf, health, listAt, numberAt, textAt, type Condition } fr
 
 /** Kinds as Argo CD 3 judges them (`gitops-engine/pkg/health`), by group and kind; undefined is "no opinion". */
 export function argocdHealth(object: JsonObject): Health | undefined {
-  if (textAt(object, "metadata", "deletionTimestamp") !== "") return health("progressing", "", "Pending deletion");
+  // A hook that is over is held by a finalizer of Argo CD's own, and judged all the same.
+  const finalizers = at(object, "metadata", "finalizers");
+  const isHook = Array.isArray(finalizers) && finalizers.includes("argocd.argoproj.io/hook-finalizer");
+  if (textAt(object, "metadata", "deletionTimestamp") !== "" && !isHook)
+    return health("progressing", "", "Pending deletion");
   const [group, version] = splitApiVersion(textAt(object, "apiVersion"));
   const kind = textAt(object, "kind");
   const rule = RULES[`${group}/${kind}`];
   if (rule === undefined) return undefined;
   const { versions, judge } = rule;
   if (versions !== undefined && !versions.includes(version)) {
-    return health("unknown", "", `unsupported ${kind} GVK: ${group}/${version}, Kind=${kind}`);
+    return health("unknown", "", `unsupported ${rule.name ?? kind} GVK: ${group}/${version}, Kind=${kind}`);
   }
   return judge(object);
 }
@@ -150,7 +154,8 @@ const isTrouble = (reason: string): boolean =>
   reason.startsWith("Err") || reason.endsWith("Error") || reason.endsWith("BackOff");
 
 export function podHealth(object: JsonObject): Health {
-  const always = textAt(object, "spec", "restartPolicy") === "Always";
+  const policy = textAt(object, "spec", "restartPolicy");
+  const always = policy === "Always";
   const containers = listAt(object, "status", "containerStatuses");
   if (always) {
     const waiting = containers.filter((container) => isTrouble(textAt(container, "state", "waiting", "reason")));
@@ -173,7 +178,8 @@ export function podHealth(object: JsonObject): Health {
       return health("degraded", reason || "Failed", all.map(exitOf).find((said) => said !== "") ?? "");
     }
     case "Running": {
-      if (!always) return health("progressing", "Running", message);
+      if (policy === "OnFailure" || policy === "Never") return health("progressing", "Running", message);
+      if (!always) return health("unknown", "", message);
       if (conditionsOf(object).some(({ type, status }) => type === "Ready" && status === "True"))
         return health("healthy", "", message);
       const died = containers.some((container) => at(container, "lastState", "terminated") !== undefined);
@@ -229,7 +235,9 @@ const AUTOSCALER_TROUBLE = new Set([
 ]);
 
 export function autoscalerHealth(object: JsonObject): Health {
-  for (const condition of autoscalerConditions(object)) {
+  const conditions = autoscalerConditions(object);
+  if (conditions === undefined) return health("unknown", "", "its annotation of conditions cannot be read");
+  for (const condition of conditions) {
     const { type, reason, status, message } = condition;
     if (AUTOSCALER_TROUBLE.has(`${type} ${reason}`)) return health("degraded", reason, message);
     if ((type === "AbleToScale" || type === "ScalingLimited") && status === "True")
@@ -239,13 +247,14 @@ export function autoscalerHealth(object: JsonObject): Health {
 }
 
 /** `autoscaling/v1` has no conditions in its status: they stand in an annotation. */
-function autoscalerConditions(object: JsonObject): readonly Condition[] {
+function autoscalerConditions(object: JsonObject): readonly Condition[] | undefined {
+  if (textAt(object, "apiVersion") !== "autoscaling/v1") return conditionsOf(object);
   const annotated = textAt(object, "metadata", "annotations", "autoscaling.alpha.kubernetes.io/conditions");
-  if (annotated === "") return conditionsOf(object);
+  if (annotated === "") return [];
   try {
     return conditionsOf({ status: { conditions: JSON.parse(annotated) } });
   } catch {
-    return [];
+    return undefined;
   }
 }
 
@@ -270,6 +279,8 @@ interface Rule {
   /** Default: every version. */
   readonly versions?: readonly string[];
   readonly judge: (object: JsonObject) => Health;
+  /** In messages. Default: the kind. */
+  readonly name?: string;
 }
 
 const v1 = (judge: Rule["judge"]): Rule => ({ versions: ["v1"], judge });
@@ -286,7 +297,11 @@ const RULES: Readonly<Record<string, Rule>> = {
   "networking.k8s.io/Ingress": { judge: hasAddress },
   "extensions/Ingress": { judge: hasAddress },
   "apiregistration.k8s.io/APIService": { versions: ["v1", "v1beta1"], judge: apiServiceHealth },
-  "autoscaling/HorizontalPodAutoscaler": { versions: ["v1", "v2beta1", "v2beta2", "v2"], judge: autoscalerHealth },
+  "autoscaling/HorizontalPodAutoscaler": {
+    versions: ["v1", "v2beta1", "v2beta2", "v2"],
+    judge: autoscalerHealth,
+    name: "HPA",
+  },
   "argoproj.io/Workflow": { judge: workflowHealth },
 };
 export const ingressHealth: Rule["judge"] = hasAddress;

@@ -340,6 +340,117 @@ describe.each(CASES)("%s", (_name, manifest, own, argocd = own, kstatus = own) =
   });
 });
 
+describe("as Argo CD", () => {
+  const argocd = (manifest: Manifest) => {
+    const { status, message = "" } = healthOf({ manifest }, [], "argocd");
+    return [status, message];
+  };
+
+  it("judges a hook that its own finalizer holds, and nothing else that is being deleted", () => {
+    const [done] = [condition("Complete", "True")];
+    const held = (finalizer: string): Manifest =>
+      object(
+        "batch/v1",
+        "Job",
+        { status: { conditions: [done ?? null] } },
+        { deletionTimestamp: "2026", finalizers: [finalizer] },
+      );
+    expect(argocd(held("argocd.argoproj.io/hook-finalizer"))).toEqual(["healthy", "M"]);
+    expect(argocd(held("other"))).toEqual(["progressing", "Pending deletion"]);
+  });
+
+  it("reads the conditions of autoscaling/v1 from their annotation only", () => {
+    const name = "autoscaling.alpha.kubernetes.io/conditions";
+    const scaler = (annotation: string | undefined, apiVersion = "autoscaling/v1"): Manifest =>
+      object(apiVersion, "HorizontalPodAutoscaler", conditions(condition("AbleToScale", "True", "R", "by status")), {
+        ...(annotation !== undefined && { annotations: { [name]: annotation } }),
+      });
+    const annotation = JSON.stringify([condition("AbleToScale", "True", "R", "by annotation")]);
+    expect(argocd(scaler(undefined))).toEqual(["progressing", "Waiting to Autoscale"]);
+    expect(argocd(scaler(annotation))).toEqual(["healthy", "by annotation"]);
+    expect(argocd(scaler("{"))).toEqual(["unknown", "its annotation of conditions cannot be read"]);
+    expect(argocd(scaler(annotation, "autoscaling/v2"))).toEqual(["healthy", "by status"]);
+    expect(argocd(scaler(annotation, "autoscaling/v3"))).toEqual([
+      "unknown",
+      "unsupported HPA GVK: autoscaling/v3, Kind=HorizontalPodAutoscaler",
+    ]);
+  });
+
+  it("does not judge a running pod whose restart policy it does not know; a server knows it, and so do we", () => {
+    const running = object("v1", "Pod", {
+      spec: {},
+      status: { phase: "Running", conditions: [condition("Ready", "True")] },
+    });
+    expect(argocd(running)).toEqual(["unknown", ""]);
+    expect(healthOf({ manifest: running }).status).toBe("healthy");
+  });
+});
+
+describe("as kstatus", () => {
+  const kstatus = (manifest: Manifest) => {
+    const { status, reason, message } = healthOf({ manifest }, [], "kstatus");
+    return [status, reason, message];
+  };
+
+  it("waits for a DaemonSet's controller to have set both generations", () => {
+    const set = (metadata: Fields, status: Fields): Manifest => ({
+      ...object("apps/v1", "DaemonSet", { status: { ...scaled, ...status } }),
+      metadata: { name: "a", ...metadata },
+    });
+    expect(kstatus(set({}, { observedGeneration: 1 }))).toEqual([
+      "progressing",
+      "NoGeneration",
+      "DaemonSet metadata.generation not found",
+    ]);
+    expect(kstatus(set({ generation: 1 }, {}))).toEqual([
+      "progressing",
+      "NoObservedGeneration",
+      "DaemonSet status.observedGeneration not found",
+    ]);
+    expect(kstatus(set({ generation: 1 }, { observedGeneration: 1 }))).toEqual([
+      "healthy",
+      undefined,
+      "All replicas scheduled as expected. Replicas: 2",
+    ]);
+  });
+
+  it("compares generations only where both are there, and takes a Ready that says nothing known for none", () => {
+    const bare = { ...custom({ status: { observedGeneration: 3 } }), metadata: { name: "a" } };
+    expect(kstatus(bare)).toEqual(["healthy", undefined, "Resource is current"]);
+    expect(kstatus(custom({ status: { observedGeneration: 3 } }))).toEqual([
+      "progressing",
+      "LatestGenerationNotObserved",
+      "Widget generation is 1, but latest observed generation is 3",
+    ]);
+    expect(kstatus(custom(conditions(condition("Ready", "Maybe"))))).toEqual([
+      "healthy",
+      undefined,
+      "Resource is current",
+    ]);
+    expect(kstatus(custom(conditions(condition("Ready", "Unknown", "Why", "m"))))).toEqual(["progressing", "Why", "m"]);
+  });
+
+  it("names numbers in its words", () => {
+    expect(kstatus(deployment({ replicas: 1 }))).toEqual(["progressing", "LessReplicas", "Replicas: 1/2"]);
+    expect(kstatus(deployment({ ...rolled, updatedReplicas: 1 }))).toEqual([
+      "progressing",
+      "LessUpdated",
+      "Updated: 1/2",
+    ]);
+    expect(kstatus(deployment({ ...rolled, replicas: 3 }))).toEqual([
+      "progressing",
+      "ExtraPods",
+      "Pending termination: 1",
+    ]);
+    expect(kstatus(deployment({ ...rolled, availableReplicas: 1 }))).toEqual([
+      "progressing",
+      "LessAvailable",
+      "Available: 1/2",
+    ]);
+    expect(kstatus(deployment({ ...rolled, readyReplicas: 1 }))).toEqual(["progressing", "LessReady", "Ready: 1/2"]);
+  });
+});
+
 describe("health", () => {
   it("says why, in words that name numbers", () => {
     expect(healthOf({ manifest: deployment({ ...rolled, updatedReplicas: 1 }) })).toEqual({

@@ -1,4 +1,4 @@
-import type { Health, JsonObject, Live } from "@trueup/spec";
+import { isObject, type Health, type JsonObject, type Live } from "@trueup/spec";
 import {
   apiServiceHealth,
   argocdHealth,
@@ -97,7 +97,10 @@ function ownPodHealth(object: JsonObject): Health {
   if (init !== undefined && textAt(object, "spec", "restartPolicy") === "Always") {
     return health("degraded", textAt(init, "state", "waiting", "reason"), textAt(init, "state", "waiting", "message"));
   }
-  return podHealth(object);
+  // What a server fills in where none is declared.
+  const spec = at(object, "spec");
+  const always = isObject(spec) && spec["restartPolicy"] === undefined;
+  return podHealth(always ? { ...object, spec: { ...spec, restartPolicy: "Always" } } : object);
 }
 
 function claimHealth(object: JsonObject): Health {

@@ -24,9 +24,9 @@ export function genericHealth(object: JsonObject): Health | undefined {
   if (textAt(object, "metadata", "deletionTimestamp") !== "") {
     return health("progressing", "Terminating", "Resource scheduled for deletion");
   }
-  const generation = numberAt(object, "metadata", "generation") ?? 0;
+  const generation = numberAt(object, "metadata", "generation");
   const observed = numberAt(object, "status", "observedGeneration");
-  if (observed !== undefined && observed !== generation) {
+  if (generation !== undefined && observed !== undefined && observed !== generation) {
     const message = `${textAt(object, "kind")} generation is ${generation}, but latest observed generation is ${observed}`;
     return inProgress("LatestGenerationNotObserved", message);
   }
@@ -38,8 +38,11 @@ export function genericHealth(object: JsonObject): Health | undefined {
   return undefined;
 }
 
+/** What a condition may say; another word says nothing. */
+const KNOWN = new Set(["True", "False", "Unknown"]);
+
 function readyHealth(object: JsonObject): Health | undefined {
-  const ready = conditionsOf(object).find(({ type }) => type === "Ready");
+  const ready = conditionsOf(object).find(({ type, status }) => type === "Ready" && KNOWN.has(status));
   if (ready === undefined) return undefined;
   return ready.status === "True" ? current("Resource is Ready") : byCondition("progressing", ready);
 }
@@ -92,7 +95,7 @@ function deployment(object: JsonObject): Health {
     "readyReplicas",
     "availableReplicas",
   ].map((field) => count(object, field)) as [number, number, number, number];
-  if (wanted > replicas) return inProgress("LessReplicas", `replicas: ${replicas}/${wanted}`);
+  if (wanted > replicas) return inProgress("LessReplicas", `Replicas: ${replicas}/${wanted}`);
   if (wanted > updated) return inProgress("LessUpdated", `Updated: ${updated}/${wanted}`);
   if (replicas > wanted) return inProgress("ExtraPods", `Pending termination: ${replicas - wanted}`);
   if (updated > availableReplicas) return inProgress("LessAvailable", `Available: ${availableReplicas}/${updated}`);
@@ -120,8 +123,13 @@ function replicaSet(object: JsonObject): Health {
 }
 
 function daemonSet(object: JsonObject): Health {
-  if (at(object, "status", "observedGeneration") === undefined) {
-    return inProgress("NoObservedGeneration", `${textAt(object, "kind")} has no observed generation`);
+  // Its controller always sets both: unlike elsewhere, that one is missing says something.
+  for (const [field, reason] of [
+    ["metadata.generation", "NoGeneration"],
+    ["status.observedGeneration", "NoObservedGeneration"],
+  ] as const) {
+    if (at(object, ...field.split(".")) === undefined)
+      return inProgress(reason, `${textAt(object, "kind")} ${field} not found`);
   }
   const desired = count(object, "desiredNumberScheduled", -1);
   if (desired === -1) return inProgress("NoDesiredNumber", "Missing .status.desiredNumberScheduled");
