@@ -125,9 +125,15 @@ function mayStay(
 ): boolean {
   const { setup, foreign, revisions } = world;
   if (live.uid !== undefined && foreign.has(live.uid)) return true;
-  if (live.manifest.metadata.annotations?.["trueup.dev/prune"] === "disabled") return true;
   if (setup.marks && ownerOf(live) === undefined) return true;
   const files = [...revisions.values()];
+  // What was last recorded, or what stands there: the answer of an apply between them may have been lost.
+  const kept = files.some((revision) =>
+    Object.entries(revision).some(
+      ([path, text]) => keyNamed(nameOf(path)) === key && text.includes("trueup.dev/prune"),
+    ),
+  );
+  if (kept) return true;
   const had = APPLICATIONS.filter((name) => files.some((revision) => declares(revision, name, key)));
   // Where something failed nothing is pruned, in what renders nothing neither.
   if (had.some((name) => refused.has(name) || emptyAt(files.at(-1), name))) return true;

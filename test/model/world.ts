@@ -210,6 +210,8 @@ function recorded(world: World, runs: Running["runs"]): Target {
     return await faulty(action === "delete" ? "delete" : "apply", async () => {
       const answer = await call();
       made.done = true;
+      if (action === "delete" && before?.manifest.metadata.annotations?.["trueup.dev/prune"] === "disabled")
+        wrong.push(`delete of ${key}, which says that it is never pruned`);
       if (before?.uid !== undefined && foreign.has(before.uid)) wrong.push(`${action} of ${key}, which is not ours`);
       const problem = about?.plan === undefined ? "without a plan" : judge(world, application, key, action, about.plan);
       if (problem !== undefined) wrong.push(`${action} of ${key} by ${application}: ${problem}`);

@@ -2,7 +2,7 @@
 import { keyOf } from "@trueup/spec";
 import { lostAnswer, memoryTarget } from "@trueup/testkit";
 import { expect, it } from "vitest";
-import { config, names, world } from "./testing/world.ts";
+import { annotated, config, names, world } from "./testing/world.ts";
 
 const a = { kind: "ConfigMap", namespace: "demo", name: "a" };
 const said = { actor: "ada", reason: "because" };
@@ -125,5 +125,22 @@ it("what the store refused is not in memory either: an object of another applica
     const { outcome, error } = await controller.sync("web");
     expect([outcome, error?.code, target.calls.apply]).toEqual(["failed", "CONFLICT", 0]);
     expect((await store.read("web")).inventory.size).toBe(0);
+  }
+});
+
+it("an object that says itself that it is not to be pruned is not, though the answer of the apply that made it say so was lost", async () => {
+  for (const [says, outcome] of [
+    ["disabled", "succeeded"],
+    ["confirm", "blocked"],
+  ] as const) {
+    const { controller, target, source, store } = world({ "a.yaml": config("a", "one"), "b.yaml": config("b", "one") });
+    await controller.sync("web");
+    source.commit({ "a.yaml": annotated("a", "one", { "trueup.dev/prune": says }) });
+    const dying = world({}, {}, { store, source, target: lostAnswer(target, { method: "apply" }) });
+    expect((await dying.controller.sync("web")).outcome).toBe("failed");
+    source.commit({ "a.yaml": undefined });
+    const second = world({}, {}, { store, source, target });
+    expect((await second.controller.sync("web")).outcome).toBe(outcome);
+    expect(names(target)).toEqual(["a", "b"]);
   }
 });

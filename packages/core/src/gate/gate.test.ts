@@ -24,7 +24,7 @@ function decide(changes: readonly Change[], more: Partial<Application> = {}, opt
   const application: Application = { name: "app", source: "s", target: "t", ...more };
   return gate({
     application,
-    planning: { plan } as unknown as Planning,
+    planning: { plan, changes: new Map() } as unknown as Planning,
     inventory: new Map(),
     state: {},
     now: 1_000,
@@ -58,7 +58,13 @@ describe("hooks in a plan", () => {
       findings: [],
     };
     const application: Application = { name: "app", source: "s", target: "t", ...more };
-    return gate({ application, planning: { plan } as unknown as Planning, inventory: new Map(), state: {}, now: 0 });
+    return gate({
+      application,
+      planning: { plan, changes: new Map() } as unknown as Planning,
+      inventory: new Map(),
+      state: {},
+      now: 0,
+    });
   };
 
   it("wait for the gate like changes, but for what runs only after a failure", () => {

@@ -12,6 +12,7 @@ import {
   type Tracked,
 } from "@trueup/spec";
 import { standing } from "./approvals.ts";
+import { pruneOf } from "../plan/compare.ts";
 import type { Planning } from "../plan/plan.ts";
 import { selects } from "../apply/select.ts";
 import { closedByWindow } from "./sync-windows.ts";
@@ -100,9 +101,11 @@ function denied(denies: readonly PolicyFinding[]): string {
 }
 
 /** Why these deletions need a person. */
-function guard({ application, inventory }: GateOptions, deletes: readonly Change[]): string | undefined {
+function guard({ application, planning, inventory }: GateOptions, deletes: readonly Change[]): string | undefined {
   const { limit, protect = PROTECTED } = application.prune ?? {};
-  const confirm = deletes.find(({ key }) => inventory.get(key)?.prune === "confirm");
+  const asks = ({ key }: Change): boolean =>
+    inventory.get(key)?.prune === "confirm" || pruneOf(planning.changes.get(key)?.seen) === "confirm";
+  const confirm = deletes.find(asks);
   if (confirm !== undefined) return `the deletion of ${formatKey(confirm.key)} asks for confirmation`;
   const kept = deletes.find(({ key }) => protect.some((selector) => selects(selector, parseKey(key))));
   if (kept !== undefined) return `${formatKey(kept.key)} is protected and would be deleted`;

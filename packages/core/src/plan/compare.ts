@@ -6,6 +6,7 @@ import {
   ownerLabel,
   ownerOfManifest,
   parseKey,
+  PRUNE,
   REPLACE,
   TrueUpError,
   type Action,
@@ -246,6 +247,10 @@ function describe({ item, seen, keyed, application }: Comparison, planned: Plann
 
 // ---- what is no longer declared ----
 
+/** What the live object itself says of its deletion: the answer of the apply that made it say so may have been lost. */
+export const pruneOf = (seen: Observed | undefined): string | undefined =>
+  seen?.status === "found" ? seen.live.manifest.metadata.annotations?.[PRUNE] : undefined;
+
 async function comparePrune(comparison: Comparison): Promise<Verdict> {
   const { item, seen, application, declaredUids, sameTarget } = comparison;
   const tracked = item.tracked;
@@ -255,7 +260,7 @@ async function comparePrune(comparison: Comparison): Promise<Verdict> {
     const message = `${what}: the target is not the one it was recorded for: nothing is deleted there`;
     return { type: "failure", error: new TrueUpError("BLOCKED", message, { key: item.key }) };
   }
-  if (tracked.prune === "disabled")
+  if (tracked.prune === "disabled" || pruneOf(seen) === "disabled")
     return { type: "release", finding: `${what} left Git and stays: pruning it is disabled` };
   const uid = seen.status === "found" ? seen.live.uid : (seen.uid ?? tracked.uid);
   if (uid !== undefined && declaredUids.has(uid)) return { type: "release" };
