@@ -83,10 +83,10 @@ export async function check(world: World): Promise<void> {
     const live = target.live(key);
     const [application = ""] = path.split("/");
     const another = live?.uid !== undefined && world.foreign.has(live.uid);
-    // Its mark was removed, or none could say who made it, and then it left Git for a while: it was let go of.
+    // Its mark was removed, or none could say who made it; and it left Git for a while, or its create was never confirmed.
     const unproven = world.setup.marks ? live && ownerOf(live) === undefined : isUncertain(world, entries, key);
-    const released = live !== undefined && unproven === true;
-    if (another || (released && !(await world.store.read(application)).inventory.has(key))) refused.add(application);
+    const row = (await world.store.read(application)).inventory.get(key);
+    if (another || (live !== undefined && unproven === true && row?.expected === undefined)) refused.add(application);
     else if (live === undefined) wrong.push(`${key} is declared, and is not there`);
     else if (!covers(live.manifest, JSON.parse(text) as Manifest))
       wrong.push(`${key} is not as declared: ${JSON.stringify(live.manifest)} is not ${text}`);
