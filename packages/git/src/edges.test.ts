@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { checkHost, guardedLookup, isBlockedAddress } from "./address.ts";
 import { defaultCacheDirectory, repositoryDirectory } from "./cache-directory.ts";
 import { git } from "./git.ts";
-import { parseRetryAfter } from "./http.ts";
+import { parseRetryAfter } from "./retry-after.ts";
 import { parsePackedRefs } from "./local-repository.ts";
 import { DEFAULT_LIMITS, limitsOf } from "./options.ts";
 import { displayUrl, Redactor } from "./redact.ts";

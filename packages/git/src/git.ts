@@ -6,7 +6,7 @@ import { displayUrl } from "./redact.ts";
 import type { SubmoduleOptions } from "./extended-source.ts";
 import type { LfsOptions } from "./lfs-client.ts";
 import { lfsEndpoint } from "./lfs-endpoint.ts";
-import { parseProxy, type ProxyOptions } from "./proxy.ts";
+import { parseProxy, type ProxyOptions } from "./proxy-options.ts";
 import { parseRef, type RefOption } from "./ref.ts";
 import type { Agent } from "node:http";
 import { parseSshAddress } from "./ssh-address.ts";

@@ -2,9 +2,9 @@ import { createPrivateKey, sign, type KeyObject } from "node:crypto";
 import { TrueUpError } from "@trueup/spec";
 import type { GitHttpResponse } from "isomorphic-git";
 import { keepsSecrets } from "./address.ts";
-import { createHttpClient, parseRetryAfter } from "./http.ts";
+import { parseRetryAfter } from "./retry-after.ts";
 import type { CredentialsCallback } from "./options.ts";
-import type { ProxyOptions } from "./proxy.ts";
+import type { ProxyOptions } from "./proxy-options.ts";
 import type { TlsOptions } from "./tls.ts";
 
 export interface GitHubAppOptions {
@@ -48,6 +48,8 @@ export function githubApp(options: GitHubAppOptions): CredentialsCallback {
   const making = new Map<string, Promise<Token>>();
 
   async function ask(method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {
+    // Loaded when it is first asked: most programs never are.
+    const { createHttpClient } = await import("./http.ts");
     const client = createHttpClient(options);
     try {
       const response = await client.send(

@@ -3,7 +3,8 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { TrueUpError } from "@trueup/spec";
 import type { GitHttpRequest, GitHttpResponse, HttpClient } from "isomorphic-git";
 import { checkHost, guardedLookup } from "./address.ts";
-import type { ProxyOptions } from "./proxy.ts";
+import type { ProxyOptions } from "./proxy-options.ts";
+import { parseRetryAfter } from "./retry-after.ts";
 import { tlsOf, type TlsOptions } from "./tls.ts";
 import { tunnelAgent } from "./tunnel-agent.ts";
 
@@ -171,13 +172,6 @@ function checkStatus(response: GitHttpResponse): void {
     `the server answered ${status}`,
     retryAfterMs === undefined ? {} : { retryAfterMs },
   );
-}
-
-/** Seconds, or a date (RFC 9110, 10.2.3). At most a day. */
-export function parseRetryAfter(value: string | undefined, now: number = Date.now()): number | undefined {
-  if (value === undefined) return undefined;
-  const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), 86_400_000);
 }
 
 function flatHeaders(response: IncomingMessage): Record<string, string> {

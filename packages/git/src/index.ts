@@ -37,7 +37,7 @@ export type { RevertOnFailureOptions } from "./revert-on-failure.ts";
 export { githubApp } from "./github-app.ts";
 export type { GitHubAppOptions } from "./github-app.ts";
 export { proxyFromEnvironment } from "./no-proxy.ts";
-export type { ProxyOptions } from "./proxy.ts";
+export type { ProxyOptions } from "./proxy-options.ts";
 export type { SshOptions } from "./ssh-options.ts";
 export type { TlsOptions } from "./tls.ts";
 export type { SubmoduleOptions } from "./extended-source.ts";

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from "node:net";
-import type { ProxyOptions } from "./proxy.ts";
+import type { ProxyOptions } from "./proxy-options.ts";
 
 interface Rule {
   readonly port?: number;

@@ -3,7 +3,8 @@ import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { git } from "./git.ts";
 import { createHttpClient } from "./http.ts";
-import { parseProxy, tunnelTo, type ProxyOptions } from "./proxy.ts";
+import { tunnelTo } from "./proxy.ts";
+import { parseProxy, type ProxyOptions } from "./proxy-options.ts";
 import { connectProxy, socksProxy, type TestProxy, type TestProxyOptions } from "./testing/proxies.ts";
 
 const CANARY = "canary-3d5f";

@@ -12,7 +12,8 @@ import {
   parseKnownHosts,
   type KnownHost,
 } from "./known-hosts.ts";
-import { tunnelTo, type ProxyOptions } from "./proxy.ts";
+import { tunnelTo } from "./proxy.ts";
+import type { ProxyOptions } from "./proxy-options.ts";
 import type { SshAddress } from "./ssh-address.ts";
 import { loadSsh2 } from "./load-ssh2.ts";
 import type { SshOptions } from "./ssh-options.ts";

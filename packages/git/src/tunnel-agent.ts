@@ -1,7 +1,8 @@
 import type { Agent } from "node:http";
 import type { Duplex } from "node:stream";
 import { checkHost } from "./address.ts";
-import { tunnelTo, type ProxyOptions } from "./proxy.ts";
+import { tunnelTo } from "./proxy.ts";
+import type { ProxyOptions } from "./proxy-options.ts";
 
 const TUNNEL_MS = 30_000;
 
