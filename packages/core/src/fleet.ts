@@ -24,7 +24,7 @@ import { pinnedAt, sameInputs } from "./run/resolve.ts";
 import type { RunOptions } from "./run/begin-run.ts";
 import { run, type RunResult } from "./run/run.ts";
 import { withLease } from "./run/with-lease.ts";
-import { applyRows, createRuntime, UNCLAIMED, type Engine, type Runtime } from "./runtime.ts";
+import { applyRows, createRuntime, takeRecord, UNCLAIMED, type Engine, type Runtime } from "./runtime.ts";
 import { waitsFor } from "./triggers/dependencies.ts";
 import { liveChanges, type LiveChanges } from "./triggers/live-changes.ts";
 import { createPolls, type Polls } from "./triggers/polls.ts";
@@ -256,14 +256,14 @@ export function createFleet(options: FleetOptions): Fleet {
     const { name } = runtime.application;
     await runtime.mutex.run(async () => {
       await withLease(engine, name, async (lease) => {
-        const { state, inventory } = await engine.store.read(name);
-        const next = edit(state, engine.now());
+        const stored = await engine.store.read(name);
+        const next = edit(stored.state, engine.now());
         const lines = history.map((entry): RowChange => ({ type: "history", entry }));
         await engine.store.write([{ application: name, lease, rows: [{ type: "state", state: next }, ...lines] }]);
         // Where another controller had it since, what is in memory is old: the next run reads it anew.
         if (runtime.record?.token === lease.previous && runtime.record !== undefined)
           runtime.record.token = lease.token;
-        else runtime.record = { state, inventory: new Map(inventory), token: UNCLAIMED };
+        else takeRecord(runtime, stored, UNCLAIMED);
         applyRows(runtime, [{ type: "state", state: next }]);
       });
     });

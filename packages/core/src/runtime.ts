@@ -1,5 +1,6 @@
 import type {
   Application,
+  ApplicationRecord,
   ApplicationState,
   Health,
   HistoryEntry,
@@ -138,6 +139,19 @@ export interface RuntimeStatus {
   /** The application that the last run was for. */
   ranFor?: Application;
   lastRun?: Omit<HistoryEntry, "id" | "application">;
+}
+
+/** The record as the store has it now. What another controller let go of is not ours any more: its changes are no drift of ours. */
+export function takeRecord(
+  runtime: Runtime,
+  { state, inventory }: Omit<ApplicationRecord, "application">,
+  token: number,
+): void {
+  const { owners } = runtime;
+  for (const key of runtime.record?.inventory.keys() ?? [])
+    if (!inventory.has(key) && owners.get(key) === runtime) owners.delete(key);
+  for (const key of inventory.keys()) owners.set(key, runtime);
+  runtime.record = { state, inventory: new Map(inventory), token };
 }
 
 /** Rows as the memory's inventory takes them: the same that the store is given. */

@@ -144,3 +144,25 @@ it("an object that says itself that it is not to be pruned is not, though the an
     expect(names(target)).toEqual(["a", "b"]);
   }
 });
+
+it("what another controller let go of is no drift of ours when somebody else has it", async () => {
+  const target = memoryTarget({ marks: false });
+  const first = world({ "a.yaml": config("a", "one"), "b.yaml": config("b", "one") }, { selfHeal: false }, { target });
+  await first.controller.start();
+  await first.controller.sync("web");
+  const { store, source } = first;
+  const second = world({}, {}, { store, source, target });
+  source.commit({ "b.yaml": undefined });
+  await second.controller.sync("web");
+  await first.controller.sync("web");
+  const before = first.events.length;
+  target.put({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "b", namespace: "demo" },
+    data: { value: "theirs" },
+  });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(first.events.slice(before).map(({ type }) => type)).not.toContain("drift-detected");
+  expect(first.controller.status("web").sync).toBe("synced");
+});

@@ -1,5 +1,5 @@
 import type { RenderedApplication } from "../render/render.ts";
-import { UNCLAIMED, type Engine, type Runtime } from "../runtime.ts";
+import { takeRecord, UNCLAIMED, type Engine, type Runtime } from "../runtime.ts";
 import { renderRun } from "./render-run.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 
@@ -11,9 +11,9 @@ export async function preview<T>(
   look: (engine: Engine, runtime: Runtime, resolved: Resolved, rendered: RenderedApplication | undefined) => Promise<T>,
 ): Promise<T> {
   return await runtime.mutex.run(async () => {
-    const { state, inventory } = await engine.store.read(runtime.application.name);
+    const stored = await engine.store.read(runtime.application.name);
     // Another controller may have had it since: what is in memory is not asked.
-    runtime.record = { state, inventory: new Map(inventory), token: runtime.record?.token ?? UNCLAIMED };
+    takeRecord(runtime, stored, runtime.record?.token ?? UNCLAIMED);
     const resolved = await resolve(engine, runtime, "manual", signal);
     try {
       return await look(engine, runtime, resolved, await renderRun(engine, runtime, resolved, signal));

@@ -1,5 +1,5 @@
 import type { Lease, RowChange } from "@trueup/spec";
-import { applyRows, UNCLAIMED, type Engine, type Runtime } from "../runtime.ts";
+import { applyRows, takeRecord, UNCLAIMED, type Engine, type Runtime } from "../runtime.ts";
 import { interrupted } from "./intent.ts";
 import type { Journal } from "./journal.ts";
 import { takeOver } from "./take-over.ts";
@@ -15,12 +15,10 @@ export async function readRecord(engine: Engine, runtime: Runtime, lease: Lease,
   if (known !== undefined && lease.previous !== undefined && lease.previous === known.token) {
     runtime.record = { ...known, token: lease.token };
   } else {
-    const { state, inventory } = await engine.store.read(name);
-    runtime.record = { state, inventory: new Map(inventory), token: lease.token };
+    takeRecord(runtime, await engine.store.read(name), lease.token);
     runtime.observed.clear();
-    for (const key of inventory.keys()) runtime.owners.set(key, runtime);
   }
-  const { state, inventory } = runtime.record;
+  const { state, inventory } = runtime.record as NonNullable<Runtime["record"]>;
   runtime.status.failures = state.failures ?? 0;
   if (state.revision !== undefined) runtime.status.revision = state.revision;
   const { intent, ...rest } = state;
