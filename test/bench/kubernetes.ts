@@ -1,7 +1,9 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { createController, type Controller } from "@trueup/core";
 import { kubernetes } from "@trueup/kubernetes";
 import type { Application, Manifest } from "@trueup/spec";
@@ -26,6 +28,7 @@ export async function run(): Promise<Row[]> {
       ...(await firstSync(cluster, bare, "1,000 ConfigMaps", (namespace) => configMaps(namespace, 1_000))),
       ...(await firstSync(cluster, bare, "a mix of 1,000", mix)),
       ...(await fleet(cluster, bare, 200)),
+      ...(await fleet(cluster, bare, 1_000)),
       ...(await drift(cluster, bare)),
       ...(await steady(cluster, bare)),
     ];
@@ -142,6 +145,8 @@ async function fleet(cluster: Cluster, bare: Bare, count: number): Promise<Row[]
     files,
     Array.from({ length: count }, (_, i) => ({ path: `a${i}`, concurrency: 16 })),
   );
+  let peak = 0;
+  const watcher = setInterval(() => (peak = Math.max(peak, process.memoryUsage.rss())), 50);
   let ran = 0;
   controller.subscribe((event) => void (ran += event.type === "run-finished" ? 1 : 0));
   const synced = (): boolean =>
@@ -150,6 +155,7 @@ async function fleet(cluster: Cluster, bare: Bare, count: number): Promise<Row[]
     await controller.start();
     while (!synced()) await sleep(2);
   });
+  clearInterval(watcher);
   await sleep(200);
   ran = 0;
   source.commit({ "a7/all.yaml": text(configMaps(names[1], 4, "2", "a7")) });
@@ -163,7 +169,13 @@ async function fleet(cluster: Cluster, bare: Bare, count: number): Promise<Row[]
       limit: 1.5,
       note: `${mine.toFixed(0)} ms, bare ${theirs.toFixed(0)} ms`,
     },
-    { what: "applications that ran for a commit in one path", value: ran, unit: "runs", limit: 1 },
+    {
+      what: `peak memory of this process meanwhile, ${count} applications`,
+      value: peak / 2 ** 20,
+      unit: "MB",
+      note: "resident, with the bench's own files and all that was measured before",
+    },
+    { what: `of ${count} applications those that ran for a commit in one path`, value: ran, unit: "runs", limit: 1 },
   ];
 }
 
@@ -261,6 +273,7 @@ async function steady(cluster: Cluster, _bare: Bare): Promise<Row[]> {
   const writes = (await cluster.requests({ userAgent, since: from })).filter(
     ({ verb }) => verb === "patch" || verb === "create",
   );
+  const informers = await informerMemory(cluster, namespace);
   await close();
   return [
     {
@@ -279,5 +292,45 @@ async function steady(cluster: Cluster, _bare: Bare): Promise<Row[]> {
       unit: "MB",
       note: `the files ${(withFiles - before).toFixed(0)} MB`,
     },
+    ...informerRows(informers, after - withFiles),
   ];
+}
+
+const execute = promisify(execFile);
+
+/** What client-go's informers take for the same objects, in MB, by what they hold; a text says why that is not known. */
+async function informerMemory(cluster: Cluster, namespace: string): Promise<ReadonlyMap<string, number> | string> {
+  const directory = await mkdtemp(join(tmpdir(), "trueup-bench-informer-"));
+  try {
+    const program = join(directory, "informer");
+    const cwd = join(import.meta.dirname, "kubernetes-go");
+    const env = { ...process.env, CGO_ENABLED: "0", GOWORK: "off", GOFLAGS: "-mod=readonly -buildvcs=false" };
+    await execute("go", ["build", "-o", program, "."], { cwd, env, timeout: 600_000 });
+    const { stdout } = await execute(program, [cluster.kubeconfig, namespace], { timeout: 120_000 });
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split(" "));
+    for (const [what, count] of lines) if (count !== String(MANY)) return `${what} informer held ${count} objects`;
+    return new Map(lines.map(([what = "", , megabytes]) => [what, Number(megabytes)]));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? "no go on this machine" : String(error).slice(0, 200);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+function informerRows(informers: ReadonlyMap<string, number> | string, mine: number): Row[] {
+  return ["typed", "unstructured"].map((kind): Row => {
+    const what = `heap of ours, inventory and all, times client-go's informer of ${kind} objects`;
+    const theirs = typeof informers === "string" ? undefined : informers.get(kind);
+    if (theirs === undefined) return { what, value: Number.NaN, unit: "×", note: `not measured: ${String(informers)}` };
+    return {
+      what,
+      value: mine / theirs,
+      unit: "×",
+      limit: 1 / 3,
+      note: `${mine.toFixed(1)} MB, theirs ${theirs.toFixed(1)} MB`,
+    };
+  });
 }

@@ -3,7 +3,7 @@ export interface Connection {
   /** `https://host:port`, with a path where the server stands behind one; no slash at the end. */
   readonly server: string;
   readonly tls: TlsOptions;
-  /** `http://`, `https://` or `socks5://`. */
+  /** `http://` or `https://` (CONNECT), `socks5://` or `socks5h://`, with credentials where it wants some. */
   readonly proxy?: string;
   /** Of the kubeconfig's context: for objects that name none. */
   readonly namespace?: string;

@@ -70,7 +70,8 @@ export function http2Fetch(connection: Connection, { pingEveryMs = PING_EVERY_MS
     const secure = origin.protocol === "https:";
     const socket = connection.proxy === undefined ? undefined : await openTunnel(connection.proxy, origin);
     const tls = { ...connection.tls, ALPNProtocols: ["h2"], servername: connection.tls.servername ?? nameOf(origin) };
-    const wrapped: Duplex | undefined = socket && secure ? connectTls({ ...tls, socket }) : socket;
+    const wrapped: Duplex | undefined =
+      socket && secure ? connectTls({ ...tls, socket, host: origin.hostname.replace(/^\[(.*)\]$/, "$1") }) : socket;
     return await new Promise((resolve, reject) => {
       const session = connect(origin.origin, {
         ...tls,

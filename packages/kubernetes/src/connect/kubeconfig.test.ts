@@ -87,6 +87,18 @@ describe("a kubeconfig", () => {
     }
   });
 
+  it("given as text names no file that holds a token either, in whatever spelling", async () => {
+    const secret = join(directory, "secret");
+    await writeFile(secret, "canary");
+    for (const field of ["tokenFile", "token-file"]) {
+      await expect(connect(config({ [field]: secret }))).rejects.toThrow(`names the file ${JSON.stringify(secret)}`);
+      const path = join(directory, `${field}.kubeconfig`);
+      await writeFile(path, config({ [field]: "secret", token: "other" }));
+      const { credentials } = await connectByKubeconfig({ kubeconfig: path });
+      expect(await credentials()).toEqual({ authorization: "Bearer canary" });
+    }
+  });
+
   it("is merged from several files: the first to say something wins, a missing one says nothing", async () => {
     const [first, second] = [join(directory, "first"), join(directory, "second")];
     await writeFile(join(directory, "ca.crt"), "CA");

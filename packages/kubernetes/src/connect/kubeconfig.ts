@@ -8,6 +8,7 @@ import { CORE_SCHEMA, load } from "js-yaml";
 import { isObject, TrueUpError, type Json } from "@trueup/spec";
 import { authenticate } from "./authenticate.ts";
 import type { Connection, TlsOptions } from "./connection.ts";
+import { proxyFromEnvironment } from "./no-proxy.ts";
 
 export interface KubeconfigOptions {
   /** Path of a kubeconfig, several to be merged, or its text. Default: `$KUBECONFIG`, else `~/.kube/config`, else the pod's service account. */
@@ -39,7 +40,7 @@ export async function connectByKubeconfig(options: KubeconfigOptions): Promise<C
   return {
     server: cluster.server,
     tls: await tlsOf(cluster, user),
-    ...(cluster.proxyUrl && { proxy: cluster.proxyUrl }),
+    ...proxyOf(cluster.server, cluster.proxyUrl),
     ...(context.namespace && { namespace: context.namespace }),
     credentials: await authenticate(user, options.allowExec ?? []),
   };
@@ -76,7 +77,7 @@ function parse(text: string, where: string): Parts {
     const current = document["current-context"];
     return {
       clusters: newClusters(document["clusters"]),
-      users: newUsers(document["users"]),
+      users: newUsers(withTokenFiles(document["users"])),
       contexts: newContexts(document["contexts"]),
       current: typeof current === "string" && current !== "" ? current : undefined,
     };
@@ -88,6 +89,20 @@ function parse(text: string, where: string): Parts {
   }
 }
 
+/** A file that holds the token, which the library knows as an authentication provider only; what it would read by itself, at once, is none. */
+function withTokenFiles(users: Json | undefined): Json | undefined {
+  if (!Array.isArray(users)) return users;
+  return (users as readonly Json[]).map((entry): Json => {
+    const user = isObject(entry) ? entry["user"] : undefined;
+    if (!isObject(entry) || !isObject(user)) return entry;
+    const { tokenFile, "token-file": alike, ...rest } = user;
+    const file = tokenFile ?? alike;
+    if (typeof file !== "string" || file === "") return { ...entry, user: rest };
+    const { token: _, ...others } = rest;
+    return { ...entry, user: { ...others, "auth-provider": { name: "tokenFile", config: { tokenFile: file } } } };
+  });
+}
+
 function absolute(parts: Parts, directory: string): Parts {
   const at = (file: string | undefined): string | undefined =>
     file === undefined || file === "" || isAbsolute(file) ? file : join(directory, file);
@@ -95,6 +110,8 @@ function absolute(parts: Parts, directory: string): Parts {
   for (const user of parts.users) {
     if (user.certFile) user.certFile = at(user.certFile) as string;
     if (user.keyFile) user.keyFile = at(user.keyFile) as string;
+    const config = user.authProvider?.config as { tokenFile?: string } | undefined;
+    if (config?.tokenFile) config.tokenFile = at(config.tokenFile) as string;
   }
   return parts;
 }
@@ -138,6 +155,12 @@ async function tlsOf(cluster: Cluster, user: User): Promise<TlsOptions> {
   };
 }
 
+/** The kubeconfig's own, else the environment's. */
+function proxyOf(server: string, named?: string): { readonly proxy?: string } {
+  const proxy = named || (URL.canParse(server) ? proxyFromEnvironment(server) : undefined);
+  return proxy === undefined ? {} : { proxy };
+}
+
 const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** As a pod's service account. Throws `INVALID` where this is no pod. */
@@ -151,8 +174,10 @@ async function connectInCluster(): Promise<Connection> {
     authProvider: { name: "tokenFile", config: { tokenFile: `${ACCOUNT}/token` } },
   };
   const namespace = await readFile(`${ACCOUNT}/namespace`, "utf8").catch(() => "");
+  const server = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
   return {
-    server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    server,
+    ...proxyOf(server),
     tls: { ca: await readFile(`${ACCOUNT}/ca.crt`) },
     ...(namespace.trim() !== "" && { namespace: namespace.trim() }),
     credentials: await authenticate(user, []),

@@ -3,10 +3,12 @@ import { request as requestHttp, type IncomingMessage } from "node:http";
 import { request as requestHttps } from "node:https";
 import type { Socket } from "node:net";
 import { TrueUpError } from "@trueup/spec";
+import { openSocks } from "./socks.ts";
 
-/** A connection to the server through an HTTP proxy (`CONNECT`). Throws `UNAVAILABLE` where the proxy refuses, `UNSUPPORTED` for SOCKS. */
+/** A connection to the server through a proxy: `CONNECT`, or SOCKS 5. Throws `UNAVAILABLE` where it refuses, `UNSUPPORTED` for another kind. */
 export async function openTunnel(proxy: string, server: URL): Promise<Socket> {
   const through = new URL(proxy);
+  if (through.protocol === "socks5:" || through.protocol === "socks5h:") return await openSocks(through, server);
   if (through.protocol !== "http:" && through.protocol !== "https:") {
     throw new TrueUpError("UNSUPPORTED", `a proxy by ${through.protocol} is not supported`);
   }
