@@ -1,8 +1,10 @@
 // Found by test/model: what one controller, or the one before a restart, wrote into the record of an application that another runs.
 import { keyOf } from "@trueup/spec";
-import { lostAnswer, memoryTarget } from "@trueup/testkit";
+import { lostAnswer, memorySource, memoryTarget } from "@trueup/testkit";
 import { expect, it } from "vitest";
-import { annotated, config, names, world } from "./testing/world.ts";
+import { createController } from "./controller.ts";
+import { memoryStore } from "./memory/memory-store.ts";
+import { annotated, config, names, until, world } from "./testing/world.ts";
 
 const a = { kind: "ConfigMap", namespace: "demo", name: "a" };
 const said = { actor: "ada", reason: "because" };
@@ -165,4 +167,67 @@ it("what another controller let go of is no drift of ours when somebody else has
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(first.events.slice(before).map(({ type }) => type)).not.toContain("drift-detected");
   expect(first.controller.status("web").sync).toBe("synced");
+});
+
+it("every run that is said to begin is said to end, also where it fails while another controller holds the application", async () => {
+  const { controller, events, source, store } = world({ "a.yaml": config("a", "one") });
+  const lease = await store.claim("web", "somebody", 15_000);
+  source.fail(new Error("the repository is away"));
+  const { outcome, error } = await controller.sync("web");
+  expect([outcome, error?.message]).toEqual(["elsewhere", "the repository is away"]);
+  expect(events.filter(({ type }) => type.startsWith("run-")).map(({ type }) => type)).toEqual([
+    "run-started",
+    "run-finished",
+  ]);
+  expect(controller.status("web")).toMatchObject({ phase: "waiting", reason: "another controller holds it" });
+  await lease!.release();
+});
+
+it("who has not heard of the commit that another controller rolled out takes nothing back", async () => {
+  const files = { "a.yaml": config("a", "one") };
+  const source = memorySource({ files });
+  const { watch: _, ...deaf } = source;
+  const first = world(files, {}, { source: { ...deaf, calls: source.calls } });
+  await first.controller.start();
+  await until(() => first.controller.status("web").revision?.id === "r1", "synced");
+  await until(() => first.controller.status("web").phase === "idle", "idle");
+  const { store, target } = first;
+  const second = world({}, {}, { store, source, target });
+  source.commit({ "a.yaml": config("a", "two"), "b.yaml": config("b", "new") });
+  await second.controller.sync("web");
+  // What the other wrote looks like drift to it.
+  await until(() => first.controller.status("web").revision?.id === "r2", "heard of it");
+  await until(() => first.controller.status("web").phase === "idle", "idle");
+  expect(target.get(a)?.["data"]).toEqual({ value: "two" });
+  expect(names(target)).toEqual(["a", "b"]);
+  expect(first.events.filter(({ type }) => type === "object-applied" || type === "object-deleted")).toHaveLength(1);
+});
+
+it("what moves out of a run that was cut off is not told as deleted", async () => {
+  const files = { "g/a.yaml": config("a", "one"), "g/b.yaml": config("b", "one"), "r/c.yaml": config("c", "one") };
+  const source = memorySource({ files });
+  const target = memoryTarget();
+  const store = memoryStore();
+  const applications = ["g", "r"].map((name) => ({ name, source: "repo", path: name, target: "live" }));
+  const start = () =>
+    createController({ sources: { repo: source }, targets: { live: target }, store, pollMs: 3_600_000, applications });
+  const first = start();
+  for (const { name } of applications) expect((await first.sync(name)).outcome).toBe("succeeded");
+  // Its process died after it said that it would delete b, and before it did.
+  const lease = await store.claim("g", "dying", 15_000);
+  const { state, inventory } = await store.read("g");
+  const key = [...inventory.keys()].find((one) => one.endsWith("/b"));
+  const changes = [{ key: key!, action: "delete" as const }];
+  const intent = { run: "cut-off", startedAt: 1, trigger: "drift", revision: { id: "r1" }, planDigest: "d", changes };
+  await store.write([{ application: "g", lease: lease!, rows: [{ type: "state", state: { ...state, intent } }] }]);
+  await lease!.release();
+  source.commit({ "g/b.yaml": undefined, "r/b.yaml": config("b", "one") });
+  const second = start();
+  expect((await second.sync("r")).outcome).toBe("blocked");
+  await second.sync("g");
+  expect((await second.sync("r")).outcome).toBe("succeeded");
+  expect(names(target)).toEqual(["a", "b", "c"]);
+  const cut = (await Array.fromAsync(store.history())).find(({ run }) => run === "cut-off");
+  expect(cut?.changes.map(({ outcome }) => outcome)).toEqual(["pending"]);
+  await Promise.all([first.stop(), second.stop()]);
 });

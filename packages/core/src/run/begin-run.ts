@@ -109,6 +109,8 @@ export interface RunInProgress extends AsyncDisposable {
   /** The ways in which a run ends. */
   settled(): RunResult;
   elsewhere(): RunResult;
+  /** Another controller has brought it to a revision that we may not have heard of. */
+  mayBeBehind(found: Resolved): boolean;
   /** Somebody suspended it, through another controller or before a restart. */
   suspended(): RunResult;
   blocked(by: Blocked): Promise<RunResult>;
@@ -139,6 +141,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
   const hooked: HookRecord[] = [];
   let ended = false;
   let unwritten = false;
+  let overtaken = false;
   let through = 0;
   runtime.superseded = superseded;
   runtime.status.phase = "running";
@@ -175,7 +178,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     journal = createJournal({ write }, held, {
       onError: (error) => broken.abort(toTrueUpError(error, "UNAVAILABLE")),
     });
-    await readRecord(engine, runtime, held, journal);
+    overtaken = await readRecord(engine, runtime, held, journal);
     return true;
   }
 
@@ -440,6 +443,10 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       finish({ outcome: "cancelled", changes: [] });
       return { outcome: "elsewhere", changes: [] };
     },
+    mayBeBehind({ revision }: Resolved): boolean {
+      const stands = runtime.record?.state.revision?.id;
+      return (overtaken || trigger === "drift") && stands !== undefined && stands !== revision.id;
+    },
     suspended(): RunResult {
       ended = true;
       runtime.status.phase = "suspended";
@@ -498,8 +505,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       const outcome = cancelled ? "cancelled" : error.code === "BLOCKED" ? "blocked" : "failed";
       try {
         // A failure before the lease was asked for belongs in history too.
-        if (lease === undefined && !cancelled && !ended && !(await claim()))
-          return { outcome: "elsewhere", changes: [], error };
+        if (lease === undefined && !cancelled && !ended && !(await claim())) return { ...this.elsewhere(), error };
         return await end({ ...about(), outcome, error });
       } catch (unwritten) {
         finish({ outcome, changes: [], error });

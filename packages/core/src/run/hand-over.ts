@@ -98,7 +98,12 @@ async function claimOther(
   }
   if (lease === undefined) return undefined;
   try {
-    return { runtime, lease, inventory: (await engine.store.read(name)).inventory, rows: [] };
+    const { state, inventory } = await engine.store.read(name);
+    if (state.intent === undefined) return { runtime, lease, inventory, rows: [] };
+    // A run of it was cut off: what became of its changes is told by these rows, and recorded first.
+    await lease.release();
+    engine.mark(name, "interrupted");
+    return undefined;
   } catch (error) {
     await lease.release();
     throw error;

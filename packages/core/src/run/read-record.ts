@@ -6,13 +6,14 @@ import { takeOver } from "./take-over.ts";
 
 /**
  * The record of an application, under a lease: what we know of it holds where nobody claimed it since. A run that did not
- * end gets its line of history.
+ * end gets its line of history. Answers whether another controller had it since.
  */
-export async function readRecord(engine: Engine, runtime: Runtime, lease: Lease, journal: Journal): Promise<void> {
+export async function readRecord(engine: Engine, runtime: Runtime, lease: Lease, journal: Journal): Promise<boolean> {
   const { name } = runtime.application;
   const known = runtime.record;
   if (known === undefined || known.token === UNCLAIMED) await takeOver(engine, runtime, lease);
-  if (known !== undefined && lease.previous !== undefined && lease.previous === known.token) {
+  const ours = known !== undefined && lease.previous !== undefined && lease.previous === known.token;
+  if (ours) {
     runtime.record = { ...known, token: lease.token };
   } else {
     takeRecord(runtime, await engine.store.read(name), lease.token);
@@ -22,7 +23,8 @@ export async function readRecord(engine: Engine, runtime: Runtime, lease: Lease,
   runtime.status.failures = state.failures ?? 0;
   if (state.revision !== undefined) runtime.status.revision = state.revision;
   const { intent, ...rest } = state;
-  if (intent === undefined) return;
+  const overtaken = known !== undefined && !ours;
+  if (intent === undefined) return overtaken;
   const { changes: _, ...about } = intent;
   const entry = {
     ...about,
@@ -36,4 +38,5 @@ export async function readRecord(engine: Engine, runtime: Runtime, lease: Lease,
   ];
   await journal.persist(rows);
   applyRows(runtime, rows);
+  return overtaken;
 }

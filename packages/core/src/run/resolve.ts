@@ -41,13 +41,16 @@ export async function resolve(
 /** A person waits for these, and means what the source says now: what moved a moment ago is not to be deleted. */
 const ASKED: ReadonlySet<string> = new Set(["manual", "remove"]);
 
+/** These take what is known for the newest: it was just told, or nothing in Git is what they are about. */
+const NOT_ASKED: ReadonlySet<string> = new Set(["commit", "start", "drift"]);
+
 async function newest(
   source: Engine["sources"] extends ReadonlyMap<string, infer S> ? S : never,
   trigger: string,
   signal: AbortSignal,
 ) {
   const known = source.revision;
-  if (known !== undefined && (trigger === "commit" || trigger === "start" || trigger === "drift")) return known;
+  if (known !== undefined && NOT_ASKED.has(trigger)) return known;
   try {
     return await source.resolve({ maxAgeMs: ASKED.has(trigger) ? 0 : 1_000, signal });
   } catch (error) {

@@ -40,6 +40,10 @@ export async function run(engine: Engine, runtime: Runtime, options: RunOptions)
     if (!isHeldAt(runtime, resolved)) {
       resolved = await step("resolve", () => resolve(engine, runtime, options.trigger, signal));
       about.opened(resolved);
+    } else if (about.mayBeBehind(resolved)) {
+      // Going on would take back what another controller rolled out: the source is asked, and has to answer.
+      resolved = await step("resolve", () => resolve(engine, runtime, "manual", signal));
+      about.opened(resolved);
     }
 
     // 2. and 3. The tree becomes objects; they and what is live become a plan.
