@@ -132,6 +132,13 @@ export function createParts(options: EngineOptions): Parts {
   return { events, sources: new Map(heads), targets, guarded, seeing: new Set(), switch: { reason: undefined } };
 }
 
+/** Objects of all applications: about as many documents are parsed. */
+function managedBy(applications: Engine["applications"]): number {
+  let objects = 0;
+  for (const { record } of applications.values()) objects += record?.inventory.size ?? 0;
+  return objects;
+}
+
 /** The engine, once the store has said which installation this is and which key it digests with. */
 export async function createEngine(
   options: EngineOptions,
@@ -159,7 +166,7 @@ export async function createEngine(
     installation: textOf(installation, INSTALLATION),
     holder: `${process.pid}-${randomUUID()}`,
     keyed,
-    cache: createRenderCache(),
+    cache: createRenderCache({ inUse: () => managedBy(applications) }),
     policies: options.policies ?? {},
     policiesForAll: options.policiesForAll ?? [],
     limits: options.limits && (await fleetLimiter(options.limits, store.settings, now)),

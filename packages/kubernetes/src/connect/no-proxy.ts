@@ -18,7 +18,7 @@ export function proxyFromEnvironment(
   return proxy.includes("://") ? proxy : `http://${proxy}`;
 }
 
-const isThisMachine = (host: string): boolean => host === "localhost" || host === "::1" || /^127\./.test(host);
+const isThisMachine = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");
 
 /** Names with all below them, those that begin with a dot without the name itself, addresses, ranges, each with a port where one is named; `*`. */
 function bypasses(rules: string, host: string, port: number): boolean {
