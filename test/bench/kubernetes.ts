@@ -324,7 +324,8 @@ function informerRows(informers: ReadonlyMap<string, number> | string, mine: num
   return ["typed", "unstructured"].map((kind): Row => {
     const what = `heap of ours, inventory and all, times client-go's informer of ${kind} objects`;
     const theirs = typeof informers === "string" ? undefined : informers.get(kind);
-    if (theirs === undefined) return { what, value: Number.NaN, unit: "×", note: `not measured: ${String(informers)}` };
+    const why = typeof informers === "string" ? informers : "it did not say";
+    if (theirs === undefined) return { what, value: Number.NaN, unit: "×", note: `not measured: ${why}` };
     return {
       what,
       value: mine / theirs,

@@ -122,7 +122,7 @@ describe("what others fill in", () => {
     await until(
       "put together",
       () => get(at),
-      (role) => JSON.stringify(role["rules"])?.includes("pods") === true,
+      (role) => JSON.stringify(role["rules"]).includes("pods"),
     );
     await settled(here);
     expect(await quiet(here, async () => {})).toEqual([]);

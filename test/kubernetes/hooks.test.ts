@@ -57,7 +57,7 @@ async function kubelet(answer: (url: URL) => string): Promise<number> {
     response.end(answer(new URL(url ?? "/", "https://kubelet")));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  onTestFinished(() => void server.close().closeAllConnections());
+  onTestFinished(() => server.close().closeAllConnections());
   return (server.address() as AddressInfo).port;
 }
 

@@ -42,7 +42,7 @@ describe("the order", () => {
       "GET",
       `/api/v1/namespaces/${namespace}/configmaps/after`,
     );
-    expect(Date.parse(String(after.metadata["creationTimestamp"]))).toBeGreaterThanOrEqual(
+    expect(Date.parse(after.metadata["creationTimestamp"] as string)).toBeGreaterThanOrEqual(
       Date.parse(body.status.completionTime),
     );
     expect((await here.synced()).changes).toEqual([]);
@@ -91,7 +91,7 @@ describe("the order", () => {
     const deployed = await cluster().request<Web>("GET", `/apis/apps/v1/namespaces/${namespace}/deployments/web`);
     const available = deployed.body.status.conditions.find(({ type }) => type === "Available");
     expect(available?.status).toBe("True");
-    expect(Date.parse(String(body.metadata["creationTimestamp"]))).toBeGreaterThanOrEqual(
+    expect(Date.parse(body.metadata["creationTimestamp"] as string)).toBeGreaterThanOrEqual(
       Date.parse(available?.lastTransitionTime ?? ""),
     );
     here.events.length = 0;

@@ -109,7 +109,7 @@ describe("the tree of what an application owns", () => {
     const here = world(cluster(), { "a.yaml": yaml(definition, app) });
     await here.synced();
     const { body } = await cluster().request<Manifest>("GET", `/apis/${group}/v1/namespaces/${namespace}/apps/shop`);
-    const owner = { apiVersion: app.apiVersion, kind: "App", name: "shop", uid: String(body.metadata["uid"]) };
+    const owner = { apiVersion: app.apiVersion, kind: "App", name: "shop", uid: body.metadata["uid"] as string };
     const post = (name: string, ownerReferences: object[]) =>
       cluster().request(
         "POST",

@@ -51,7 +51,7 @@ describe("the watch", () => {
     await settled(here, ["web", ...names.slice(1)]);
     await sleep(300);
     const asked = await cluster().requests({ userAgent, verb: "watch" });
-    const kinds = asked.map(({ uri }) => uri.split("?")[0]).toSorted();
+    const kinds = asked.map(({ uri }) => uri.split("?")[0] ?? "").toSorted();
     expect(kinds).toEqual(["/api/v1/configmaps", "/api/v1/secrets"]);
     for (const { uri } of asked) {
       const query = new URLSearchParams(uri.split("?")[1]);

@@ -26,7 +26,7 @@ export async function compare({ cluster, git, places, foreign, theirs, scaled }:
       problems.push({ what: `${path} is missing` });
       continue;
     }
-    const uid = String(standing.metadata["uid"]);
+    const uid = standing.metadata["uid"] as string;
     const wanted = bodyOf(manifest);
     const is = bodyOf(standing);
     if (scaled.has(uid) && isObject(wanted["spec"])) wanted["spec"] = { ...wanted["spec"], replicas: replicasOf(is) };
@@ -53,8 +53,9 @@ export async function compare({ cluster, git, places, foreign, theirs, scaled }:
     if (own) problems.push({ what: `${path} left Git and still stands` });
   }
   for (const [path, version] of foreign) {
-    const now = live.get(path)?.metadata["resourceVersion"];
-    if (now !== version) problems.push({ what: `${path} is others': it was at ${version} and is at ${String(now)}` });
+    const now = live.get(path)?.metadata["resourceVersion"] as string | undefined;
+    if (now !== version)
+      problems.push({ what: `${path} is others': it was at ${version} and is at ${now ?? "nothing"}` });
   }
   return problems;
 }
@@ -63,7 +64,7 @@ const replicasOf = ({ spec }: JsonObject): Json => (isObject(spec) ? (spec["repl
 
 /** Without what is not declared, and with a Secret's text as data. */
 function bodyOf({ apiVersion: _a, kind: _k, metadata: _m, stringData, ...rest }: Manifest): Record<string, Json> {
-  if (!isObject(stringData as Json)) return rest as Record<string, Json>;
+  if (!isObject(stringData)) return rest as Record<string, Json>;
   const data = Object.entries(stringData as Record<string, string>).map(([name, text]) => [
     name,
     Buffer.from(text).toString("base64"),

@@ -161,7 +161,7 @@ async function add(soaked: Soaked): Promise<void> {
   const body = { metadata: { labels: { theirs: value } } };
   const path = pathOf(declared.manifest);
   const answer = await attempt(() => cluster.request<Manifest>("PATCH", `${path}?fieldManager=somebody`, body, MERGE));
-  if (answer?.status === 200) theirs.set(path, { uid: String(answer.body.metadata["uid"]), value });
+  if (answer?.status === 200) theirs.set(path, { uid: answer.body.metadata["uid"] as string, value });
   else if (answer === undefined) theirs.delete(path);
   deeds.additions++;
 }
@@ -174,7 +174,7 @@ async function scale(soaked: Soaked): Promise<void> {
   const path = pathOf(declared.manifest);
   const standing = await attempt(() => cluster.request<Manifest>("GET", path));
   if (standing?.status !== 200) return;
-  scaled.add(String(standing.body.metadata["uid"]));
+  scaled.add(standing.body.metadata["uid"] as string);
   const spec = { replicas: 1 + random.below(5) };
   const body = { apiVersion: "autoscaling/v1", kind: "Scale", metadata: { name, namespace }, spec };
   await attempt(() => cluster.request("PUT", `${path}/scale?fieldManager=autoscaler`, body));
@@ -208,7 +208,7 @@ async function foreign(soaked: Soaked): Promise<void> {
     );
     // Whether it was done is not known where there was no answer: it is not counted on any more.
     if (answer?.status !== 200 || removes) known.delete(old);
-    else known.set(old, String(answer.body.metadata["resourceVersion"]));
+    else known.set(old, answer.body.metadata["resourceVersion"] as string);
     return;
   }
   const namespace = random.pick(places)?.namespace ?? "";
@@ -228,7 +228,7 @@ async function foreign(soaked: Soaked): Promise<void> {
   const path = `/api/v1/namespaces/${namespace}/configmaps`;
   const answer = await attempt(() => cluster.request<Manifest>("POST", path, body));
   if (answer?.status === 201)
-    known.set(`${path}/${body.metadata.name}`, String(answer.body.metadata["resourceVersion"]));
+    known.set(`${path}/${body.metadata.name}`, answer.body.metadata["resourceVersion"] as string);
 }
 
 async function cut(soaked: Soaked): Promise<void> {
