@@ -18,7 +18,7 @@ describe("sync windows", () => {
   const windows = [{ kind: "allow", schedule: "0 9 * * *", durationMs: 3_600_000 }] as const;
 
   it("a closed application says until when, and runs when the window opens, without being asked in between", async () => {
-    const now = clockFrom("2026-03-02T08:59:59.200Z");
+    const now = clockFrom("2026-03-02T08:59:58.500Z");
     const { controller, target, events } = world({ "a.yaml": config("a", "one") }, { windows }, { now });
     const opens = Date.parse("2026-03-02T09:00:00Z");
     await controller.start();
