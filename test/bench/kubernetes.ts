@@ -11,7 +11,7 @@ import { sqliteStore } from "@trueup/sqlite";
 import { memorySource, type MemorySource, type SourceFileMap } from "@trueup/testkit";
 import { kubernetes as startCluster, type Cluster } from "../servers/kubernetes.ts";
 import { cpu, heap, median, time, type Row } from "./bench.ts";
-import { bareClient, configMaps, mix, pathOf, type Bare } from "./kubernetes.work.ts";
+import { bareClient, configMaps, mix, pathOf, watchMemory, type Bare } from "./kubernetes.work.ts";
 
 export const name = "kubernetes";
 const ROUNDS = 3;
@@ -274,6 +274,7 @@ async function steady(cluster: Cluster, _bare: Bare): Promise<Row[]> {
     ({ verb }) => verb === "patch" || verb === "create",
   );
   const informers = await informerMemory(cluster, namespace);
+  const watched = await watchMemory(cluster, namespace, userAgent);
   await close();
   return [
     {
@@ -292,7 +293,7 @@ async function steady(cluster: Cluster, _bare: Bare): Promise<Row[]> {
       unit: "MB",
       note: `the files ${(withFiles - before).toFixed(0)} MB`,
     },
-    ...informerRows(informers, after - withFiles),
+    ...informerRows(informers, watched),
   ];
 }
 
@@ -322,7 +323,7 @@ async function informerMemory(cluster: Cluster, namespace: string): Promise<Read
 
 function informerRows(informers: ReadonlyMap<string, number> | string, mine: number): Row[] {
   return ["typed", "unstructured"].map((kind): Row => {
-    const what = `heap of ours, inventory and all, times client-go's informer of ${kind} objects`;
+    const what = `heap of our watch cache for ${MANY} objects, times client-go's informer of ${kind} objects`;
     const theirs = typeof informers === "string" ? undefined : informers.get(kind);
     const why = typeof informers === "string" ? informers : "it did not say";
     if (theirs === undefined) return { what, value: Number.NaN, unit: "×", note: `not measured: ${why}` };

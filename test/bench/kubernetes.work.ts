@@ -1,7 +1,10 @@
 // What the Kubernetes bench measures against: a client that does nothing but send and receive.
 import { connect, type ClientHttp2Session } from "node:http2";
-import type { Manifest } from "@trueup/spec";
+import { projectDigest } from "@trueup/diff";
+import { kubernetes } from "@trueup/kubernetes";
+import { keyOf, refOf, type Manifest } from "@trueup/spec";
 import type { Cluster } from "../servers/kubernetes.ts";
+import { heap } from "./bench.ts";
 
 const PLURALS: Readonly<Record<string, string>> = {
   ConfigMap: "configmaps",
@@ -112,4 +115,23 @@ export function mix(namespace: string): Manifest[] {
     })),
     ...each("Secret", "v1", () => ({ data: { a: "dmFsdWU=" } })),
   ];
+}
+
+/** MB of heap that a target takes to know how the objects of an application stand, which were applied before: its watch cache. */
+export async function watchMemory(cluster: Cluster, namespace: string, installation: string): Promise<number> {
+  const before = heap();
+  // The informer beside it is of this namespace too.
+  const target = kubernetes({ kubeconfig: cluster.kubeconfig, namespaces: [namespace] });
+  let seen = 0;
+  const stop = await target.watch({ installation }, () => seen++);
+  const [manifest] = configMaps(namespace, 1) as [Manifest];
+  const owner = { installation, application: "app-0" };
+  const key = keyOf(refOf(manifest, target.name));
+  const fingerprint = (live: Manifest, mask: Parameters<typeof projectDigest>[1]): string => projectDigest(live, mask);
+  const item = { key, tracked: { key, apiVersion: "v1", dependsOn: [] } };
+  await target.observe([item], { application: "app-0", owner, fingerprint });
+  const after = heap();
+  await stop();
+  await target.close();
+  return after - before;
 }

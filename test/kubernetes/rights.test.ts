@@ -1,8 +1,12 @@
 // What an application needs to be allowed, and what it does where it is not.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseManifests } from "@trueup/manifest";
 import type { Manifest } from "@trueup/spec";
 import { describe, expect, it } from "vitest";
+import type { PolicyRule } from "../servers/users.ts";
 import { useKubernetes } from "../servers/vitest.ts";
-import { configMap, until, world, yaml } from "./world.ts";
+import { configMap, deployment, until, world, yaml } from "./world.ts";
 
 describe("rights", () => {
   const cluster = useKubernetes();
@@ -53,6 +57,38 @@ describe("rights", () => {
     ]);
     // Asked side by side the first time, and not again.
     expect(refused.length).toBeLessThanOrEqual(3);
+  });
+
+  it("as the documentation has them, to the letter, are enough for a sync, an explanation and the tree", async () => {
+    const namespace = await cluster().namespace();
+    const text = readFileSync(join(import.meta.dirname, "../../docs/kubernetes.md"), "utf8");
+    const [, block = ""] = /```yaml\n(apiVersion: v1\nkind: ServiceAccount[^`]*)```/.exec(text) ?? [];
+    const role = parseManifests(block, { file: "docs/kubernetes.md" }).documents.find(
+      ({ manifest }) => manifest.kind === "Role",
+    );
+    const rules = role?.manifest["rules"] as unknown as PolicyRule[];
+    const user = await cluster().user({ namespace, rules });
+    const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace }, stringData: { a: "1" } };
+    const { synced, source, target, store } = world(
+      cluster(),
+      {
+        "a.yaml": yaml(
+          configMap(namespace, "a", { a: "1" }),
+          secret,
+          deployment(namespace, "web", { spec: { replicas: 0 } }),
+        ),
+      },
+      { kubernetes: { kubeconfig: user.kubeconfig }, application: { healthTimeoutMs: 500 } },
+    );
+    await synced().catch(() => {});
+    source.commit({ "a.yaml": yaml(secret, deployment(namespace, "web", { spec: { replicas: 0, paused: true } })) });
+    await synced();
+    const rows = [...(await store.read("web")).inventory.values()];
+    expect(rows).toHaveLength(2);
+    expect((await target.tree(rows)).unread).toEqual([]);
+    const owner = { installation: "i", application: "web" };
+    for (const row of rows)
+      expect(await target.explain(row, { application: "web", owner, fingerprint: () => "" })).toHaveProperty("message");
   });
 
   it("named namespaces are never left: not one request for the cluster", async () => {
