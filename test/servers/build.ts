@@ -78,7 +78,7 @@ export async function build({ module, version, packages, directory, progress }: 
       env,
       onErrorLine: () => (stage = `${++fetched} Go modules fetched`),
     });
-    if (list.code !== 0 && !pinned) return `not all modules of ${title} can be had: ${list.stderr.split("\n")[0]}`;
+    if (list.code !== 0 && !pinned) return `not all modules of ${title} can be had: ${complaint(list.stderr)}`;
     if (list.code !== 0) throw new Error(`cannot fetch the modules of ${title}\n${tail(list.stderr)}`);
 
     const total = list.stdout.split("\n").length;
@@ -100,6 +100,13 @@ export async function build({ module, version, packages, directory, progress }: 
     await rm(work, { recursive: true, force: true });
   }
 }
+
+/** Go's first word that is not about its progress. */
+const complaint = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => line.trim())
+    .find((line) => line !== "" && !line.startsWith("go: downloading")) ?? "";
 
 const tail = (text: string): string => text.trimEnd().split("\n").slice(-20).join("\n");
 
