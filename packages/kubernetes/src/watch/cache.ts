@@ -322,6 +322,8 @@ export function watchCache(client: Client, settings: Settings): WatchCache {
       if (at === undefined || owner === undefined || live.version === undefined) return;
       if (before !== undefined && isNewer(before.version, live.version)) return;
       at.entries.set(key, entryOf(live, owner));
+      // What was told of it meanwhile, of a write of ours before this one maybe, holds no more; its own event is known then.
+      if (before?.fresh !== undefined) tell(owner.installation, { type: "changed", key, live });
     },
     close: async () => {
       watchers.clear();
