@@ -1,6 +1,6 @@
 import type { Application } from "@trueup/spec";
 import { describe, expect, it } from "vitest";
-import { checkApplication, checkDependencies } from "./check-application.ts";
+import { applicationProblems, checkApplication, checkDependencies } from "./check-application.ts";
 
 const names = {
   sources: new Set(["git", "charts"]),
@@ -99,6 +99,75 @@ describe("an application", () => {
 
   it("hears of everything at once", () => {
     expect(wrong({ source: "svn", path: ".." }).split("; ")).toHaveLength(2);
+  });
+});
+
+describe("each problem names its field", () => {
+  const fields = (change: object, more: object = {}) =>
+    applicationProblems({ ...application, ...change }, { ...names, ...more }).map(({ code, field }) => [code, field]);
+
+  it("none where there is none", () => expect(fields({})).toEqual([]));
+
+  it.each<[object, string]>([
+    [{ name: "a b" }, ""],
+    [{ source: "svn" }, "/source"],
+    [{ renderer: "helm" }, "/renderer"],
+    [{ target: "north" }, "/target"],
+    [{ routes: [{ target: "east" }] }, ""],
+    [{ target: undefined }, ""],
+    [{ target: undefined, routes: [{ target: "north" }] }, "/routes/0/target"],
+    [{ transforms: ["ghost"] }, "/transforms/0"],
+    [{ project: "ghost" }, "/project"],
+    [{ policies: [{ policy: "tags" }] }, "/policies/0/policy"],
+    [{ onFailure: "ghost" }, "/onFailure"],
+    [{ prune: { limit: -1 } }, "/prune/limit"],
+    [{ path: ".." }, "/path"],
+    [{ soakMs: -1 }, "/soakMs"],
+    [{ hooks: [{ phase: "pre-sync", run: "ghost" }] }, "/hooks/0/run"],
+    [{ exports: { a: { object: "Service/web", pointer: "x" } } }, "/exports/a/pointer"],
+  ])("%j: %s", (change, field) => expect(fields(change)).toEqual([["INVALID", field]]));
+
+  it("with its message, whole", () => {
+    expect(applicationProblems({ ...application, name: "" }, names)).toEqual([
+      {
+        code: "INVALID",
+        field: "",
+        message: "name: 1 to 253 letters, digits, dots, dashes, underscores and slashes are wanted",
+      },
+    ]);
+    expect(applicationProblems({ ...application, onFailure: "ghost" }, names)).toEqual([
+      { code: "INVALID", field: "/onFailure", message: "onFailure: ghost is not one of hold, pin" },
+    ]);
+  });
+
+  it("what is not there is told before what the project forbids; both make it INVALID, the last alone FORBIDDEN", () => {
+    const projects = { team: { sources: ["charts"], targets: ["west"] } };
+    const forbidden = [
+      ["FORBIDDEN", "/source"],
+      ["FORBIDDEN", "/target"],
+    ];
+    expect(fields({ project: "team" }, { projects })).toEqual(forbidden);
+    expect(fields({ project: "team", path: ".." }, { projects })).toEqual([["INVALID", "/path"], ...forbidden]);
+    const check = (change: object) => () =>
+      checkApplication({ ...application, project: "team", ...change }, { ...names, projects });
+    const told =
+      "source: git is not allowed in project team, but charts; target: east is not allowed in project team, but west";
+    const thrown = (body: () => void): unknown => {
+      try {
+        return body();
+      } catch (error) {
+        return error;
+      }
+    };
+    expect(thrown(check({}))).toMatchObject({
+      code: "FORBIDDEN",
+      message: `application ${application.name}: ${told}`,
+    });
+    expect(thrown(check({ path: ".." }))).toMatchObject({
+      code: "INVALID",
+      message: `application ${application.name}: path: it leads out of the source; ${told}`,
+    });
+    expect(thrown(check({ source: "charts", target: "west" }))).toBeUndefined();
   });
 });
 

@@ -125,22 +125,23 @@ async function walk(
   const stepper = createStepper(graph);
   const awaited = new Set([...graph.before.values()].flat());
   const limit = application.concurrency ?? 16;
-  const queue: Node[] = [];
+  const queue: Key[] = [];
   let taken = 0;
-  const waiting: Node[] = [];
+  const waiting: Key[] = [];
   let running = 0;
   await new Promise<void>((resolve, reject) => {
     let broken = false;
     const complete = (node: Node, outcome: StepOutcome): void => {
       stepper.complete(node, outcome);
       for (const { node: skipped, because } of stepper.skipped()) {
-        const change = isBarrier(skipped) ? undefined : planning.changes.get(skipped)?.change;
-        if (change === undefined || !mine(change) || isBarrier(skipped)) continue;
+        if (isBarrier(skipped)) continue;
+        const change = planning.changes.get(skipped)?.change;
+        if (change === undefined || !mine(change)) continue;
         const why = isBarrier(because) ? because.slice(1) : formatKey(because);
         onResult(resultOf(skipped, change, "skipped", 0, `waits for ${why}, which failed`));
       }
     };
-    const begin = (node: Node): void => {
+    const begin = (node: Key): void => {
       running++;
       const settle = async (): Promise<void> => {
         try {
@@ -159,14 +160,14 @@ async function walk(
       if (broken) return;
       for (let ready = stepper.ready(); ready.length > 0; ready = stepper.ready()) {
         for (const node of ready) {
-          const planned = isBarrier(node) ? undefined : planning.changes.get(node);
+          if (isBarrier(node)) {
+            complete(node, "done");
+            continue;
+          }
+          const planned = planning.changes.get(node);
           if (planned !== undefined && mine(planned.change)) queue.push(node);
-          else if (!isBarrier(node) && planning.failures.has(node)) complete(node, "failed");
-          else if (
-            !isBarrier(node) &&
-            awaited.has(node) &&
-            isUnhealthy(planning.health.get(node) ?? options.health.known(node))
-          )
+          else if (planning.failures.has(node)) complete(node, "failed");
+          else if (awaited.has(node) && isUnhealthy(planning.health.get(node) ?? options.health.known(node)))
             waiting.push(node);
           else complete(node, "done");
         }
@@ -181,8 +182,7 @@ async function walk(
     pump();
   });
 
-  async function step(node: Node): Promise<StepOutcome> {
-    if (isBarrier(node)) return "done";
+  async function step(node: Key): Promise<StepOutcome> {
     const planned = planning.changes.get(node);
     if (planned === undefined || !mine(planned.change)) {
       return (await options.health.wait(node, signal)).status === "healthy" ? "done" : "failed";
@@ -255,7 +255,7 @@ function unleased(application: string): Lease {
 
 function readingHealth(options: ApplyOptions): HealthWaiter {
   const { application, targets, planning } = options;
-  return createHealthWaiter({
+  const waiter = createHealthWaiter({
     timeoutMs: () => application.healthTimeoutMs ?? 300_000,
     async observe(keys, signal) {
       const read = keys.map(async (key) => {
@@ -269,6 +269,9 @@ function readingHealth(options: ApplyOptions): HealthWaiter {
       return new Map(await Promise.all(read));
     },
   });
+  // What it was never told of it takes to be healthy.
+  for (const [key, health] of planning.health) waiter.report(key, health);
+  return waiter;
 }
 
 interface CarriedOut {
