@@ -173,6 +173,28 @@ describe("files in Git LFS", () => {
     });
   });
 
+  it("what the server names for a download on its own host goes beside ours, and before them", async () => {
+    lfs.auth = basic("ann", "secret-of-ann");
+    const credentials = async () => ({ headers: { authorization: lfs.auth ?? "" } });
+    lfs.downloads = (oid) => ({ href: `${lfs.origin}/store/${oid}`, header: { "x-ticket": "t" } });
+    expect(await read({ credentials })).toBe(CONTENT.toString());
+    expect(lfs.requests.at(-1)?.headers).toMatchObject({ "x-ticket": "t", authorization: lfs.auth });
+    for (const name of ["authorization", "Authorization", "AUTHORIZATION"]) {
+      lfs.downloads = (oid) => ({ href: `${lfs.origin}/store/${oid}`, header: { [name]: "Other x" } });
+      expect(await read({ credentials })).toMatchObject({ code: "FORBIDDEN" });
+      const { headers, url } = lfs.requests.at(-1) ?? {};
+      expect([url, headers?.authorization]).toEqual([`/store/${OID}`, "Other x"]);
+    }
+  });
+
+  it("may lead from http to https", async () => {
+    lfs.downloads = () => ({ href: "https://127.0.0.1:1/x" });
+    expect(await read()).toMatchObject({
+      code: "UNAVAILABLE",
+      message: at("the server cannot be reached: ECONNREFUSED"),
+    });
+  });
+
   it("who has none, or wrong ones, is told so without a secret", async () => {
     lfs.auth = basic("ann", "secret-of-ann");
     const message = at("the server asks for credentials, and took none that it was given");

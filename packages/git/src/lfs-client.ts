@@ -95,13 +95,12 @@ export function lfsClient(options: LfsClientOptions): LfsClient {
     if (to === undefined || (to.protocol !== "https:" && to.protocol !== from.protocol))
       throw new TrueUpError("FORBIDDEN", "the LFS server leads to somewhere that is not as safe as itself");
     const same = to.origin === from.origin;
-    const named = Object.keys(headers).some((name) => name.toLowerCase() === "authorization");
     const client = same ? http : elsewhere;
     const response = await client.within({ ms: limits.fetchMs, bytes: size }, closing.signal).request({
       url: to.href,
       method: "GET",
-      // Ours go to the server they were given for, and nowhere else.
-      headers: { ...(same && !named && authorization), ...headers },
+      // Ours go to the server they were given for, and nowhere else. What it names itself counts, in whatever case: Node has one of each.
+      headers: { ...(same && authorization), ...headers },
     });
     if (response.statusCode !== 200) throw new TrueUpError("FORBIDDEN", "the server does not let the object out");
     const data = (response.body as unknown as [Buffer])[0];
