@@ -139,7 +139,6 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
   let approval: Ending["approval"];
   let held: ReadonlyMap<Key, string> = new Map();
   const hooked: HookRecord[] = [];
-  let ended = false;
   let unwritten = false;
   let overtaken = false;
   let through = 0;
@@ -182,17 +181,12 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     return true;
   }
 
-  async function end(
-    { leftMs, ...ending }: Ending & Pick<Verdict, "leftMs">,
-    rows: readonly RowChange[] = [],
-  ): Promise<RunResult> {
-    ended = true;
+  async function end({ leftMs, ...ending }: Ending & Pick<Verdict, "leftMs">): Promise<RunResult> {
     const begun: Begun = { run, trigger, startedAt, finishedAt: engine.now() };
     const exported = runtime.record?.state.exports;
     const recorded = record(runtime, begun, ending);
-    const all = [...rows, ...recorded.rows];
     // Rows that were recorded before wait for it too: without the lease nothing can be written.
-    if (lease !== undefined) await journalOf().persist(all);
+    if (lease !== undefined) await journalOf().persist(recorded.rows);
     put(recorded.rows);
     if (digestsOf(exported) !== digestsOf(runtime.record?.state.exports)) markReferrers();
     runtime.status.lastRun = recorded.entry;
@@ -428,7 +422,6 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     },
 
     settled(): RunResult {
-      ended = true;
       runtime.status.phase = "idle";
       runtime.status.ranFor = ranFor;
       const revision = resolved?.revision;
@@ -437,7 +430,6 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       return { outcome: "settled", changes: [], ...(revision && { revision }) };
     },
     elsewhere(): RunResult {
-      ended = true;
       runtime.status.phase = "waiting";
       runtime.status.reason = "another controller holds it";
       finish({ outcome: "cancelled", changes: [] });
@@ -448,7 +440,6 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       return (overtaken || trigger === "drift") && stands !== undefined && stands !== revision.id;
     },
     suspended(): RunResult {
-      ended = true;
       runtime.status.phase = "suspended";
       runtime.status.reason = "suspended";
       finish({ outcome: "blocked", changes: [] });
@@ -505,7 +496,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       const outcome = cancelled ? "cancelled" : error.code === "BLOCKED" ? "blocked" : "failed";
       try {
         // A failure before the lease was asked for belongs in history too.
-        if (lease === undefined && !cancelled && !ended && !(await claim())) return { ...this.elsewhere(), error };
+        if (lease === undefined && !cancelled && !(await claim())) return { ...this.elsewhere(), error };
         return await end({ ...about(), outcome, error });
       } catch (unwritten) {
         finish({ outcome, changes: [], error });
