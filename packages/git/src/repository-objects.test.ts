@@ -1,0 +1,211 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { deflateSync } from "node:zlib";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { oidOf } from "./object.ts";
+import { diskStore, repositoryObjects } from "./object-store.ts";
+import { buildPack, packEntry } from "./pack-entry.ts";
+import { ingestPack, type IngestedPack } from "./pack-ingest.ts";
+import { Pack } from "./pack.ts";
+
+const LIMITS = { packObjects: Infinity, inflatedBytes: Infinity, objectBytes: Infinity };
+const idOf = (text: string): string => oidOf("blob", Buffer.from(text));
+const blob = (text: string): object => ({ type: "blob", data: Buffer.from(text) });
+const packed = async (...texts: string[]): Promise<IngestedPack> =>
+  await ingestPack(buildPack(texts.map((text) => packEntry("blob", Buffer.from(text)))), {
+    limits: LIMITS,
+    base: () => undefined,
+  });
+const missing = "0".repeat(40);
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "trueup-objects-"));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(root, { recursive: true });
+});
+
+/** Long ago, so that nothing in it may have changed since. */
+const settle = (directory: string): void => utimesSync(directory, 1, 1);
+function writePack(directory: string, { checksum, pack, index }: IngestedPack): void {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, `pack-${checksum}.pack`), pack);
+  writeFileSync(join(directory, `pack-${checksum}.idx`), index);
+  settle(directory);
+}
+function writeLoose(directory: string, text: string): void {
+  const oid = idOf(text);
+  mkdirSync(join(directory, oid.slice(0, 2)), { recursive: true });
+  writeFileSync(join(directory, oid.slice(0, 2), oid.slice(2)), deflateSync(`blob ${text.length}\0${text}`));
+}
+
+describe("repositoryObjects", () => {
+  it("reads packs, loose objects, and those of alternates", async () => {
+    const [own, other] = [join(root, "own"), join(root, "other")];
+    writePack(join(own, "pack"), await packed("packed"));
+    writePack(join(other, "pack"), await packed("packed elsewhere"));
+    writeLoose(own, "loose");
+    writeLoose(other, "loose elsewhere");
+    mkdirSync(join(own, "info"));
+    writeFileSync(join(own, "info", "alternates"), "# why\n\n../other\n");
+    const objects = repositoryObjects(own, 1000);
+    for (const text of ["packed", "packed elsewhere", "loose", "loose elsewhere"]) {
+      for (let times = 0; times < 2; times++) expect(objects.read(idOf(text)), text).toEqual(blob(text));
+      expect(objects.has(idOf(text)), text).toBe(true);
+    }
+    expect(objects.read(missing)).toBeUndefined();
+    expect(objects.has(missing)).toBe(false);
+    expect(objects.readRetired?.(idOf("packed"))).toBeUndefined();
+    objects.close();
+  });
+
+  it("sees what was packed since it looked, in any of its places", async () => {
+    const [own, other] = [join(root, "own"), join(root, "other")];
+    mkdirSync(join(own, "info"), { recursive: true });
+    writeFileSync(join(own, "info", "alternates"), `${other}\n`);
+    for (const directory of [own, other]) writePack(join(directory, "pack"), await packed("first"));
+    const objects = repositoryObjects(own, 1000);
+    expect(objects.read(missing)).toBeUndefined();
+    writePack(join(other, "pack"), await packed("second"));
+    utimesSync(join(other, "pack"), 2, 2);
+    expect(objects.has(idOf("second"))).toBe(true);
+    expect(objects.read(idOf("second"))).toEqual(blob("second"));
+    objects.close();
+  });
+
+  it("leaves what is damaged where it is, and goes on saying so", async () => {
+    const pack = await packed("packed");
+    const directory = join(root, "own", "pack");
+    const bytes = Buffer.from(pack.pack);
+    bytes.fill(0xff, 13, 20);
+    writePack(directory, { ...pack, pack: bytes });
+    const objects = repositoryObjects(join(root, "own"), 1000);
+    for (let times = 0; times < 2; times++)
+      expect(() => objects.read(idOf("packed"))).toThrow(
+        expect.objectContaining({
+          code: "INCOMPLETE",
+          message: expect.stringMatching(new RegExp(`^pack-${pack.checksum} is damaged: an object of the pack `)),
+        }),
+      );
+    expect(readdirSync(directory).length).toBe(2);
+    objects.close();
+    writeFileSync(join(directory, `pack-${pack.checksum}.idx`), "none");
+    expect(() => repositoryObjects(join(root, "own"), 1000).read(missing)).toThrow(/./);
+    expect(readdirSync(directory).length).toBe(2);
+  });
+
+  it("reads on what somebody removed, and closes everything in the end", async () => {
+    const close = vi.spyOn(Pack.prototype, "close");
+    const directory = join(root, "own", "pack");
+    writePack(directory, await packed("first"));
+    writePack(directory, await packed("second"));
+    const objects = repositoryObjects(join(root, "own"), 1000);
+    expect(objects.read(idOf("first"))).toEqual(blob("first"));
+    const { checksum } = await packed("first");
+    rmSync(join(directory, `pack-${checksum}.idx`));
+    utimesSync(directory, 2, 2);
+    expect(objects.read(missing)).toBeUndefined();
+    expect(objects.read(idOf("first"))).toBeUndefined();
+    expect(objects.readRetired?.(idOf("first"))).toEqual(blob("first"));
+    expect(objects.readRetired?.(idOf("second"))).toBeUndefined();
+    expect(close).not.toHaveBeenCalled();
+    objects.close();
+    expect(close.mock.contexts.map((pack) => (pack as Pack).name).toSorted()).toEqual(
+      [checksum, (await packed("second")).checksum].map((name) => `pack-${name}`).toSorted(),
+    );
+  });
+
+  it("a directory that is not there has nothing", () => {
+    const objects = repositoryObjects(join(root, "nowhere"), 1000);
+    expect([objects.read(missing), objects.has(missing), objects.removals]).toEqual([undefined, false, 0]);
+    objects.close();
+  });
+});
+
+describe("diskStore", () => {
+  it("throws away what is damaged, to be fetched again", async () => {
+    const directory = join(root, "store");
+    const [pack, other] = [await packed("content"), await packed("other")];
+    const bytes = Buffer.from(pack.pack);
+    bytes.fill(0xff, 13, 20);
+    writePack(directory, { ...pack, pack: bytes });
+    writePack(directory, other);
+    const store = diskStore(directory, 1000);
+    expect(store.has(idOf("content"))).toBe(true);
+    expect(() => store.read(idOf("content"))).toThrow(expect.objectContaining({ code: "INCOMPLETE" }));
+    expect(readdirSync(directory).toSorted()).toEqual([`pack-${other.checksum}.idx`, `pack-${other.checksum}.pack`]);
+    expect(store.packs()).toEqual([`pack-${other.checksum}`]);
+    expect(store.removals).toBe(1);
+    expect(store.read(idOf("content"))).toBeUndefined();
+    store.add(pack);
+    expect(store.read(idOf("content"))).toEqual(blob("content"));
+    store.close();
+  });
+
+  it("an object that is not what its id says is damage too", async () => {
+    const [right, wrong] = [await packed("right"), await packed("wrong")];
+    const directory = join(root, "store");
+    // The index of one, the pack of the other: both entries stand at the same place.
+    writePack(directory, { ...right, pack: wrong.pack });
+    const store = diskStore(directory, 1000);
+    expect(() => store.read(idOf("right"))).toThrow(
+      `pack-${right.checksum} is damaged: object ${idOf("right")} in pack-${right.checksum} is damaged`,
+    );
+    expect(existsSync(join(directory, `pack-${right.checksum}.idx`))).toBe(false);
+    store.close();
+  });
+
+  it("an index that is none goes without a word", async () => {
+    const directory = join(root, "store");
+    const pack = await packed("content");
+    writePack(directory, { ...pack, index: Buffer.from("none") });
+    const store = diskStore(directory, 1000);
+    expect(store.packs()).toEqual([]);
+    expect(readdirSync(directory)).toEqual([]);
+    store.close();
+  });
+
+  it("finds what another process added, and nothing else", async () => {
+    const directory = join(root, "store");
+    const [mine, theirs] = [diskStore(directory, 1000), diskStore(directory, 1000)];
+    const [first, second] = [await packed("first"), await packed("second")];
+    mine.add(first);
+    expect(theirs.packs()).toEqual([`pack-${first.checksum}`]);
+    theirs.add(second);
+    // It has to look again, and what it finds does not hold it.
+    expect(mine.has(missing)).toBe(false);
+    expect(mine.packs().toSorted()).toEqual([`pack-${first.checksum}`, `pack-${second.checksum}`].toSorted());
+    expect(mine.read(idOf("second"))).toEqual(blob("second"));
+    mine.remove([`pack-${first.checksum}`]);
+    expect(mine.packs()).toEqual([`pack-${second.checksum}`]);
+    expect(readdirSync(directory).toSorted()).toEqual([`pack-${second.checksum}.idx`, `pack-${second.checksum}.pack`]);
+    mine.close();
+    theirs.close();
+  });
+
+  it("closes what it lets go of, once nobody holds it", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    try {
+      const close = vi.spyOn(Pack.prototype, "close");
+      const directory = join(root, "store");
+      const store = diskStore(directory, 1000);
+      store.add(await packed("content"));
+      const letGo = store.hold();
+      for (const name of readdirSync(directory)) rmSync(join(directory, name));
+      settle(directory);
+      expect(store.has(missing)).toBe(false);
+      vi.setSystemTime(Date.now() + 600_000);
+      store.hold()();
+      expect(close).not.toHaveBeenCalled();
+      letGo();
+      expect(close).toHaveBeenCalledTimes(1);
+      store.close();
+      expect(close).toHaveBeenCalledTimes(1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
