@@ -135,7 +135,8 @@ export function createParts(options: EngineOptions): Parts {
 /** Objects of all applications: about as many documents are parsed. */
 function managedBy(applications: Engine["applications"]): number {
   let objects = 0;
-  for (const { record } of applications.values()) objects += record?.inventory.size ?? 0;
+  for (const { record, rendered } of applications.values())
+    objects += Math.max(record?.inventory.size ?? 0, rendered?.of.objects.size ?? 0);
   return objects;
 }
 

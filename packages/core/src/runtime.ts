@@ -10,7 +10,6 @@ import type {
   Plan,
   PolicyUse,
   Renderer,
-  RenderCache,
   Revision,
   RowChange,
   Snapshot,
@@ -30,6 +29,7 @@ import type { Keyed } from "./keyed.ts";
 import { createMutex, type Mutex } from "./mutex.ts";
 import type { Policy } from "./policies/policy.ts";
 import type { NamedProject } from "./gate/project.ts";
+import type { SweptCache } from "./render/render-cache.ts";
 import type { RenderedApplication } from "./render/render.ts";
 import { createReferred, type Referred } from "./plan/referred.ts";
 import type { Sealer } from "./seal.ts";
@@ -51,7 +51,7 @@ export interface Engine {
   readonly keyed: Keyed;
   /** Absent where the controller has no key. */
   readonly sealer?: Sealer;
-  readonly cache: RenderCache;
+  readonly cache: SweptCache;
   readonly leaseMs: number;
   readonly emit: (event: Untimed<ControllerEvent>) => void;
   /** Whether a watch of this target sees what happens, so that silence means "unchanged". */

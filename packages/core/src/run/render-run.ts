@@ -22,6 +22,7 @@ export async function renderRun(
     const folders = [...of.objects.values()].some(({ content }) => content !== undefined);
     kept = { of, specification, ...(folders && { snapshot }) };
     runtime.rendered = kept;
+    engine.cache.sweep();
   }
   const { of } = kept;
   if (runtime.removing) {
