@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { bareRepository } from "@trueup/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { gitWriter, type GitWriter } from "./git-writer.ts";
+import { MODE, oidOf } from "./object.ts";
 import { promote, type PromoteOptions } from "./promote.ts";
 
 const author = { name: "Bot", email: "bot@example.com" };
@@ -145,6 +146,52 @@ describe("promote", () => {
       code: "NOT_FOUND",
       message: "there is no branch ghost",
     });
+  });
+
+  it("reads manifests alone for images", async () => {
+    await writer.commit({
+      branch: "main",
+      author,
+      message: "more",
+      edits: {
+        "production/web/pod.yaml.bak": pod("acme/web:0.1"),
+        "production/yaml": pod("acme/web:0.1"),
+        "production/dir.yaml/pod.yml": pod("acme/web:1.1"),
+        "production/link.yaml": { oid: oidOf("blob", Buffer.from(pod("acme/web:1.0"))), mode: MODE.symlink },
+      },
+    });
+    const result = await run({ images: ["acme/web"] });
+    expect(result.status === "committed" && result.changes.map(({ path }) => path)).toEqual([
+      "production/dir.yaml/pod.yml",
+      "production/web/canary.json",
+      "production/web/pod.yaml",
+    ]);
+    expect(await read("production/web/pod.yaml.bak")).toBe(pod("acme/web:0.1"));
+    expect(await read("production/yaml")).toBe(pod("acme/web:0.1"));
+  });
+
+  it("signs where it is told to, and stops where it is told to", async () => {
+    const payloads: string[] = [];
+    const sign = async (payload: Uint8Array): Promise<string> => {
+      payloads.push(Buffer.from(payload).toString());
+      return "-----BEGIN X-----\nsigned\n-----END X-----\n";
+    };
+    expect(await run({ images: ["acme/web"], sign })).toMatchObject({ status: "committed" });
+    expect(payloads.length).toBe(1);
+    expect(payloads[0]).toMatch(/^tree [\s\S]*\n\nPromote staging to production\n/);
+    const { signal } = new AbortController();
+    const calls: unknown[] = [];
+    const watched: GitWriter = {
+      ...writer,
+      head: async (branch, call) => (calls.push(call), await writer.head(branch, call)),
+      commit: async (change) => (calls.push(Object.keys(change).toSorted()), await writer.commit(change)),
+    };
+    const options = { branch: "x", base: "main", author, from: "staging", to: "production", images: ["acme/db"] };
+    await promote(watched, { ...options, signal });
+    expect(calls).toStrictEqual([{ signal }, ["author", "branch", "edits", "from", "message", "signal"]]);
+    calls.length = 0;
+    await promote(watched, { ...options, branch: "y", committer: author, time: 0, sign });
+    expect(calls).toStrictEqual([{}, ["author", "branch", "committer", "edits", "from", "message", "sign", "time"]]);
   });
 
   it("refuses what is not there, or not one", async () => {

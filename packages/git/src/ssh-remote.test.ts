@@ -298,6 +298,13 @@ describe("a repository behind ssh", () => {
       message: `${host} shows a key that is not the known one: ${shown}, knownHosts has ${sshFingerprint(blobOf(other))} in line 1`,
       retryable: false,
     });
+    const others = Array.from({ length: 4 }, () => newKey().public.trim());
+    const first = others.slice(0, 3).map((line, index) => `${sshFingerprint(blobOf(line))} in line ${index + 1}`);
+    expect(await list(others.map((line) => `${host} ${line}`).join("\n"))).toEqual({
+      code: "FORBIDDEN",
+      message: `${host} shows a key that is not the known one: ${shown}, knownHosts has ${first.join(", ")}`,
+      retryable: false,
+    });
     expect(await list(`${known()}\n@revoked * ${server.hostKey}`, true)).toEqual({
       code: "FORBIDDEN",
       message: `${host} shows a revoked key: ${shown}, knownHosts revokes it in line 2`,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { formatImage, parseImage } from "./image-reference.ts";
 import { setImagePolicies } from "./image-policies.ts";
 import { setChartVersion } from "./set-chart-version.ts";
-import { setImages, type ImageUpdate } from "./set-images.ts";
+import { imagesOf, setImages, type ImageUpdate } from "./set-images.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
 const images = (text: string, ...updates: ImageUpdate[]): string =>
@@ -113,6 +113,52 @@ describe("setImages", () => {
       [{ name: "a", digest: "sha256:" }, '"sha256:" is no image\'s digest'],
     ] as const)
       expect(thrown(() => images("a: 1\n", update))).toBe(`INVALID ${message}`);
+  });
+});
+
+describe("imagesOf", () => {
+  const named = (text: string): unknown => imagesOf(Buffer.from(text), "app.yaml");
+
+  it("gives what containers and Kustomizations name, with what they say of it and nothing else", () => {
+    const text = [
+      `spec: {containers: [{image: acme/web:1}, {image: "r:5000/db@${DIGEST}"}, {image: 5}, x]}`,
+      "---",
+      "images:",
+      "  - {name: a}",
+      "  - {name: b, newName: c}",
+      "  - {name: d, newTag: '1.0'}",
+      `  - {name: e, digest: "${DIGEST}"}`,
+      `  - {name: f, newName: g, newTag: v1, digest: "${DIGEST}"}`,
+      "  - {name: h, newName: 1, newTag: 2, digest: true}",
+      "  - {newTag: v1}",
+      "  - x",
+      "",
+    ].join("\n");
+    expect(named(text)).toStrictEqual([
+      { name: "acme/web", tag: "1", kustomized: false },
+      { name: "r:5000/db", digest: DIGEST, kustomized: false },
+      { name: "a", kustomized: true },
+      { name: "b", kustomized: true, newName: "c" },
+      { name: "d", kustomized: true, tag: "1.0" },
+      { name: "e", kustomized: true, digest: DIGEST },
+      { name: "f", kustomized: true, newName: "g", tag: "v1", digest: DIGEST },
+      { name: "h", kustomized: true },
+      { name: "", kustomized: true, tag: "v1" },
+    ]);
+  });
+
+  it("nothing in what is no list of containers, and no Kustomization", () => {
+    expect(named("spec: {containers: {image: a}, sidecars: [{image: b}]}\n")).toStrictEqual([]);
+    expect(named("kind: Deployment\nimages: [{name: a}]\n")).toStrictEqual([]);
+    expect(named("images: {name: a}\n---\n[1]\n---\nx\n")).toStrictEqual([]);
+    expect(named("kind: Kustomization\nimages: [{name: a}]\n")).toStrictEqual([{ name: "a", kustomized: true }]);
+    expect(() => named("a: [\n")).toThrow(/^app\.yaml:/);
+  });
+
+  it("a file without a name is the file", () => {
+    expect(thrown(() => setImages(Buffer.from("a: 1\n"), [{ name: "x", tag: "1" }]))).toBe(
+      "NOT_FOUND the file: names no image x",
+    );
   });
 });
 

@@ -139,6 +139,21 @@ describe("setValue", () => {
     );
   });
 
+  it("a block whose indentation stands behind its chomping", () => {
+    expect(set("a:\n  b: |-2 # why\n    one\nc: 1\n", "/a/b", "x\n")).toBe("a:\n  b: |2 # why\n    x\nc: 1\n");
+    expect(set("a:\n  b: |+2\n    one\n", "/a/b", "x")).toBe("a:\n  b: |2-\n    x\n");
+    expect(set("a:\n  b: >2-\t\n    one\n", "/a/b", "x")).toBe("a:\n  b: >2-\t\n    x\n");
+  });
+
+  it("a value that is not there, behind a colon that is not beside its key", () => {
+    expect(error("? a\n:\n", "/a")).toBe("UNSUPPORTED app.yaml:1: /a: cannot be set in place");
+    expect(set("'a' \t:\nb: 1\n", "/a", "x")).toBe("'a' \t: x\nb: 1\n");
+  });
+
+  it("a file without a name is the file", () => {
+    expect(() => setValue(Buffer.from("a: 1\n"), { pointer: "/b" }, 1)).toThrow("the file:1: /b: is not there");
+  });
+
   it("refuses what no file can hold", () => {
     expect(error("a: 1\n", "/a", Number.NaN)).toBe("INVALID /a: cannot be set to NaN");
     expect(error("a: 1\n", "/a", "\ud800")).toBe("INVALID /a: cannot be set to text that is not Unicode");
