@@ -157,6 +157,11 @@ describe("githubApp", () => {
       ["https://api.acme.ghe.com", "acme.ghe.com"],
       ["https://ghe.example.com/api/v3", "ghe.example.com"],
       ["https://api.example.com/api/v3", "api.example.com"],
+      ["https://not-api.github.com", "not-api.github.com"],
+      ["https://api.github.com.example.com", "api.github.com.example.com"],
+      ["https://api.acme.ghe.com.example.com", "api.acme.ghe.com.example.com"],
+      ["https://api.a.b.ghe.com", "api.a.b.ghe.com"],
+      ["https://api.github.company", "api.github.company"],
     ] as const) {
       const credentials = githubApp({ appId: 1, privateKey, ...(apiUrl !== undefined && { apiUrl }) });
       await expect(credentials({ url: "https://evil.example.com/a/b", attempt: 1 })).rejects.toThrow(

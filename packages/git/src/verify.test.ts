@@ -135,6 +135,10 @@ describe("allowed signers", () => {
 
   it.each([
     ["ann", "allowed signers, line 1: is not `principals [options] type key`"],
+    ["ann ssh-ed25519 !AAAA", "allowed signers, line 1: is not `principals [options] type key`"],
+    ["ann ssh-ed25519 AAAA===", "allowed signers, line 1: is not `principals [options] type key`"],
+    ["ann ssh-ed25519 AA=A", "allowed signers, line 1: is not `principals [options] type key`"],
+    ["ann ssh-ed25519 =", "allowed signers, line 1: is not `principals [options] type key`"],
     ["ann ssh-ed25519 not-base64!", "line 1: is not"],
     [`ann colour="red" ssh-ed25519 ${key}`, "line 1: option colour is not known"],
     [`\nann valid-after="soon" ssh-ed25519 ${key}`, "line 2: valid-after is no time: soon"],
