@@ -355,8 +355,10 @@ describe("httpRemote", () => {
 
   it("what is no Git server", async () => {
     const list = (): Promise<unknown> => failure(open().list([]));
-    // An advertisement without a ref, by isomorphic-git EmptyServerResponseError.
     answer = () => ({ body: "0000" });
+    expect(await list()).toBe(at("UNAVAILABLE", NO_GIT));
+    // With the type of an advertisement, which then says nothing.
+    answer = () => ({ body: "0000", headers: { "content-type": "application/x-git-upload-pack-advertisement" } });
     expect(await list()).toBe(at("UNAVAILABLE", NO_GIT));
     answer = () => ({ body: packets("# service=git-other\n", "0000", `${A} HEAD\0x\n`, "0000") });
     expect(await list()).toBe(at("UNAVAILABLE", NO_GIT));
