@@ -424,11 +424,11 @@ describe("an application is looked at again by itself", () => {
     const targets = Object.fromEntries(
       watches.map((watch, index) => [`t${index}`, memoryTarget({ name: `memory${index}`, watch })]),
     );
-    const routes = Object.keys(targets).map((target, index) => ({ target, kinds: index === 0 ? ["ConfigMap"] : [] }));
+    const routes = Object.keys(targets).map((target) => ({ target }));
     const controller = made({
       queue,
       targets,
-      applications: [{ name: "web", source: "repo", routes, observeEveryMs: 1_000_000 } as Application],
+      applications: [{ name: "web", source: "repo", routes, observeEveryMs: 1_000_000 }],
     });
     const events: ControllerEvent[] = [];
     controller.subscribe((event) => events.push(event));
