@@ -80,7 +80,7 @@ export async function runHookObjects(options: HookObjectsOptions): Promise<void>
     await options.apply.persist(
       [...changes.values()].map(({ item }) => ({ type: "track", tracked: item.tracked as Tracked })),
     );
-  const results = await applyAll(options, changes, graph, NOTHING);
+  const results = await applyAll(options, changes, graph, NOTHING, options.onStart);
   for (const [key, error] of failures) {
     options.onStart(key);
     await onEnd(key, error);
@@ -182,13 +182,15 @@ function plannedItem(item: Item, action: Change["action"], reason: string, seen:
 
 async function applyAll(
   options: Omit<HookObjectsOptions, "hooks" | "run" | "onStart" | "onEnd" | "health"> &
-    Partial<Pick<HookObjectsOptions, "onStart" | "health">>,
+    Partial<Pick<HookObjectsOptions, "health">>,
   changes: ReadonlyMap<Key, PlannedItem>,
   graph: Graph,
   deletes: Graph,
+  // Not of deletions: what goes before a hook is made is no start of it.
+  onStart?: HookObjectsOptions["onStart"],
 ): Promise<readonly ObjectResult[]> {
   if (changes.size === 0) return [];
-  const { application, signal, onStart, health } = options;
+  const { application, signal, health } = options;
   return await apply({
     ...options.apply,
     application,
