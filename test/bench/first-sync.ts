@@ -5,7 +5,7 @@ import { createController } from "@trueup/core";
 import { filesystem } from "@trueup/filesystem";
 import { emitYaml, parseManifests } from "@trueup/manifest";
 import { sqliteStore } from "@trueup/sqlite";
-import type { Json } from "@trueup/spec";
+import { refOf, type Json, type Manifest } from "@trueup/spec";
 import { median, time, type Row } from "./bench.ts";
 import { objectFiles, sourceOf } from "./objects.ts";
 
@@ -15,7 +15,7 @@ const CONCURRENCY = 16;
 
 /**
  * From the opened tree to durable history, on the filesystem target and the sqlite store, against a bare loop that writes the
- * same bytes with the same system calls (write, fsync, link, fsync of the folder, unlink) and the same concurrency, and knows
+ * same files with the same system calls (write, fsync, link, fsync of the folder, unlink; mkdir, fsync of the folder above) and the same concurrency, and knows
  * nothing else. What it may cost more is the parsing of the same bytes, measured beside it.
  */
 export async function run(): Promise<readonly Row[]> {
@@ -82,12 +82,29 @@ async function bareLoop(files: Readonly<Record<string, string>>): Promise<number
   const directory = await mkdtemp(join(tmpdir(), "trueup-bench-"));
   const tmp = join(directory, "tmp");
   await mkdir(tmp);
-  // The bytes that the target writes: the same objects, as it would emit them.
+  const live = join(directory, "live");
+  await mkdir(live);
+  // The files that the target writes: the same objects, where and as it would put them.
   const jobs = Object.entries(files).map(([file, text]) => {
     const [document] = parseManifests(text, { file }).documents;
-    return { path: join(directory, "live", file), bytes: emitYaml(document?.manifest as Json) };
+    const { kind, group, namespace, name } = refOf(document?.manifest as Manifest, "");
+    const bytes = emitYaml(document?.manifest as unknown as Json);
+    return { path: join(live, namespace, group === "" ? kind : `${kind}.${group}`, `${name}.yaml`), bytes };
   });
-  const folders = new Set<string>();
+  const folders = new Map<string, Promise<void>>([[live, Promise.resolve()]]);
+  /** Level by level, as a folder that a crash may take along holds nothing. */
+  const make = (folder: string): Promise<void> => {
+    const known = folders.get(folder);
+    if (known !== undefined) return known;
+    const made = (async () => {
+      const parent = dirname(folder);
+      await make(parent);
+      await mkdir(folder);
+      await syncFolder(parent);
+    })();
+    folders.set(folder, made);
+    return made;
+  };
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let i = next++; i < jobs.length; i = next++) {
@@ -98,18 +115,19 @@ async function bareLoop(files: Readonly<Record<string, string>>): Promise<number
       await file.sync();
       await file.close();
       const folder = dirname(path);
-      if (!folders.has(folder)) {
-        await mkdir(folder, { recursive: true });
-        folders.add(folder);
-      }
+      await make(folder);
       await link(from, path);
-      const there = await open(folder, "r");
-      await there.sync();
-      await there.close();
+      await syncFolder(folder);
       await unlink(from);
     }
   };
   const ms = await time(async () => await Promise.all(Array.from({ length: CONCURRENCY }, worker)));
   await rm(directory, { recursive: true });
   return ms;
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  await folder.sync();
+  await folder.close();
 }
