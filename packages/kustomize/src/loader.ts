@@ -88,24 +88,26 @@ export class Loader {
   async resources(path: string): Promise<Resource[]> {
     const bytes = await this.bytes(path);
     const file = isWebAddress(path) ? path : this.nameOf(this.resolve(path));
-    return this.#parsed(bytes, file).map((parsed) => {
-      const { node, origin } = copyParsed(parsed);
+    const { parsed, shared } = this.#parsed(bytes, file);
+    return parsed.map((one) => {
+      const { node, origin } = shared ? copyParsed(one) : one;
       const resource = new Resource(node, origin);
       this.session.meet(resource.apiVersion, resource.kind);
       return resource;
     });
   }
 
-  #parsed(bytes: Uint8Array, file: string): readonly Parsed[] {
+  /** `shared`: other builds may be given the same nodes. */
+  #parsed(bytes: Uint8Array, file: string): { readonly parsed: readonly Parsed[]; readonly shared: boolean } {
     const { cache, parseLimits } = this.session;
     if (cache === undefined || this.tree.confidential === true)
-      return parseResources(decode(bytes, file), file, parseLimits);
+      return { parsed: parseResources(decode(bytes, file), file, parseLimits), shared: false };
     const key = `kustomize:${hash("sha256", bytes)}:${file}`;
-    const known = cache.get(key);
-    if (known !== undefined) return known as readonly Parsed[];
+    const known = cache.get(key) as readonly Parsed[] | undefined;
+    if (known !== undefined) return { parsed: known, shared: true };
     const parsed = parseResources(decode(bytes, file), file, parseLimits);
     cache.set(key, parsed);
-    return parsed;
+    return { parsed, shared: true };
   }
 
   /** Of another kustomization. Throws where it is not a directory, or is this one or one around it. */
