@@ -179,7 +179,7 @@ describe("start", () => {
       error: (...line: unknown[]) => void errors.push(line),
     };
     const { queue } = heard();
-    const { controller } = world(FILES, {}, { queue, logger: logger as never });
+    const { controller } = world(FILES, {}, { queue, logger: logger });
     await controller.start();
     await until(() => controller.status("web").objects === 1 && controller.status("web").phase === "idle", "synced");
     queue.mark = async () => await Promise.reject(new Error("full"));
@@ -257,7 +257,7 @@ describe("dependents", () => {
       error: (...line: unknown[]) => void errors.push(line),
     };
     const more = { ...files, "four/d.yaml": config("d", "one") };
-    const { controller } = world(more, { path: "one" }, { target, queue, logger: logger as never });
+    const { controller } = world(more, { path: "one" }, { target, queue, logger: logger });
     await controller.set(late);
     await controller.set({ ...late, name: "stranger", path: "four", dependsOn: [] });
     await controller.set({ ...late, name: "later", path: "three", dependsOn: [{ application: "late" }] });

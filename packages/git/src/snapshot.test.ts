@@ -70,7 +70,7 @@ describe("readCommit", () => {
     const blob = objects.put("blob", "x");
     const tag = tagOf(objects, blob, "blob");
     const large = "5".repeat(40);
-    objects.all.set(large, { type: "commit", size: 9 } as LargeObject);
+    objects.all.set(large, { type: "commit", size: 9 });
     for (const [id, code, message] of [
       ["HEAD", "INVALID", '"HEAD" is no commit id'],
       [blob.toUpperCase(), "INVALID", `"${blob.toUpperCase()}" is no commit id`],
@@ -102,7 +102,7 @@ describe("rawObject", () => {
     const { all, removals } = objects;
     const plain: Objects = { read: (oid) => all.get(oid), has: () => false, removals, close: () => {} };
     expect(() => rawObject(plain, id)).toThrow(failure);
-    objects.all.set(id, { type: "commit", size: 9 } as LargeObject);
+    objects.all.set(id, { type: "commit", size: 9 });
     expect(() => rawObject(objects, id)).toThrow(failure);
   });
 });
