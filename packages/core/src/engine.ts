@@ -27,7 +27,7 @@ import { callContext } from "./plan/plan.ts";
 import type { Policy } from "./policies/policy.ts";
 import { checkProjects, namedProject } from "./gate/project.ts";
 import { createRenderCache } from "./render/render-cache.ts";
-import type { Engine } from "./runtime.ts";
+import { callsAbout, type Engine } from "./runtime.ts";
 import { checkRetention, type Retention } from "./applications/retention.ts";
 import { createSealer, sealingStore } from "./seal.ts";
 import { sourceHead, type SourceHead } from "./triggers/sources.ts";
@@ -194,9 +194,7 @@ function textOf(value: Json, name: string): string {
 async function lookup(engine: Engine, application: Application, key: Key): Promise<Live | undefined> {
   const target = engine.guarded.get(targetOf(key));
   if (target === undefined) throw new TrueUpError("NOT_FOUND", `lookup: no target has ${key}`, { key });
-  const owner = { installation: engine.installation, application: application.name };
-  const targetNames = (routed: string): string | undefined => engine.targets[routed]?.name;
-  const context = callContext({ application, owner, keyed: engine.keyed, targetNames }, { key });
+  const context = callContext(callsAbout(engine, application), { key });
   const seen = (await target.observe([{ key }], context)).get(key);
   if (seen?.status === "unknown") throw seen.error;
   return seen?.status === "found" ? seen.live : undefined;

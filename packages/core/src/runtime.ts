@@ -7,6 +7,7 @@ import type {
   HookFunction,
   Key,
   Live,
+  Owner,
   Plan,
   PolicyUse,
   Renderer,
@@ -152,6 +153,25 @@ export function takeRecord(
     if (!inventory.has(key) && owners.get(key) === runtime) owners.delete(key);
   for (const key of inventory.keys()) owners.set(key, runtime);
   runtime.record = { state, inventory: new Map(inventory), token };
+}
+
+/** What calls to targets about an application are made with: for plans, applies and reads alike. */
+export interface CallsAbout {
+  readonly application: Application;
+  readonly owner: Owner;
+  readonly keyed: Keyed;
+  readonly targets: ReadonlyMap<string, GuardedTarget>;
+  readonly targetNames: (routed: string) => string | undefined;
+}
+
+export function callsAbout(engine: Engine, application: Application): CallsAbout {
+  return {
+    application,
+    owner: { installation: engine.installation, application: application.name },
+    keyed: engine.keyed,
+    targets: engine.guarded,
+    targetNames: (routed) => engine.targets[routed]?.name,
+  };
 }
 
 /** Rows as the memory's inventory takes them: the same that the store is given. */

@@ -2,7 +2,7 @@ import { targetOf, type Item, type Key, type Origin, type Owner, type Revision, 
 import { adoptPolicy, ownershipOf } from "../plan/compare.ts";
 import { observeItems } from "../plan/plan.ts";
 import type { RenderedApplication } from "../render/render.ts";
-import type { Engine, Runtime } from "../runtime.ts";
+import { callsAbout, type Engine, type Runtime } from "../runtime.ts";
 
 /** Whose an object is, as far as the target, or the inventories on this store, can tell. */
 export type Belonging =
@@ -48,10 +48,9 @@ export async function adoptionReport(
   const items = new Map<Key, Item>();
   for (const [key, tracked] of inventory) items.set(key, { key, tracked });
   for (const [key, declared] of rendered?.objects ?? []) items.set(key, { ...items.get(key), key, declared });
-  const owner = { installation: engine.installation, application: application.name };
-  const targetNames = (routed: string): string | undefined => engine.targets[routed]?.name;
-  const { keyed, guarded: targets } = engine;
-  const seen = await observeItems({ application, owner, keyed, targets, targetNames, signal }, [...items.values()]);
+  const calls = callsAbout(engine, application);
+  const { owner, targets } = calls;
+  const seen = await observeItems({ ...calls, signal }, [...items.values()]);
   const holders = await holdersOf(engine, application.name, [...items.keys()]);
 
   const entryOf = (item: Item): AdoptionEntry => {

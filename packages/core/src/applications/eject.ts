@@ -14,7 +14,7 @@ import {
 import type { Said } from "../controller.ts";
 import { createJournal } from "../run/journal.ts";
 import { callContext } from "../plan/plan.ts";
-import { applyRows, type Engine, type Runtime } from "../runtime.ts";
+import { applyRows, callsAbout, type Engine, type Runtime } from "../runtime.ts";
 import { withLease } from "../run/with-lease.ts";
 
 export interface Ejected {
@@ -125,12 +125,9 @@ function contextOf(
   tracked: Tracked,
   { lease, record }: { readonly lease: Lease; readonly record: (rows: readonly RowChange[]) => void },
 ): WriteContext {
-  const owner = { installation: engine.installation, application: application.name };
-  const targetNames = (routed: string): string | undefined => engine.targets[routed]?.name;
-  const { keyed } = engine;
   const { key } = tracked;
   return {
-    ...callContext({ application, owner, keyed, targetNames, signal: lease.signal }, { key, tracked }),
+    ...callContext({ ...callsAbout(engine, application), signal: lease.signal }, { key, tracked }),
     lease,
     checkpoint: async (state) => record([{ type: "track", tracked: { ...tracked, state } }]),
   };

@@ -1,6 +1,6 @@
 import { targetOf, type Key } from "@trueup/spec";
 import { observeItems } from "../plan/plan.ts";
-import type { Engine, Runtime } from "../runtime.ts";
+import { callsAbout, type Engine, type Runtime } from "../runtime.ts";
 import { observedHealth } from "./health.ts";
 
 /** How objects of an application are, read now. */
@@ -14,14 +14,7 @@ export async function observeHealth(
     const tracked = runtime.record?.inventory.get(key);
     return tracked === undefined ? { key } : { key, tracked };
   });
-  const options = {
-    application: runtime.application,
-    owner: { installation: engine.installation, application: runtime.application.name },
-    keyed: engine.keyed,
-    targets: engine.guarded,
-    targetNames: (routed: string) => engine.targets[routed]?.name,
-    ...(signal && { signal }),
-  };
+  const options = { ...callsAbout(engine, runtime.application), ...(signal && { signal }) };
   const found = new Map<Key, ReturnType<typeof observedHealth>>();
   for (const [key, observed] of await observeItems(options, items)) {
     const target = engine.guarded.get(targetOf(key))?.target;

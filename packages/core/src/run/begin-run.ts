@@ -32,7 +32,7 @@ import type { RenderedApplication } from "../render/render.ts";
 import type { Resolved } from "./resolve.ts";
 import type { HookRun, Verdict } from "../hooks/run-hooks.ts";
 import type { RunResult } from "./run.ts";
-import { applyRows, UNCLAIMED, type Engine, type Phase, type Runtime } from "../runtime.ts";
+import { applyRows, callsAbout, UNCLAIMED, type Engine, type Phase, type Runtime } from "../runtime.ts";
 import { targetsOf } from "../apply/select.ts";
 import type { VerifyOptions } from "./verify.ts";
 
@@ -332,11 +332,9 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     },
     applyOptions(): HookRun["apply"] {
       const total = planning?.changes.size ?? 0;
+      const { application: _, ...calls } = callsAbout(engine, runtime.application);
       return {
-        targets: engine.guarded,
-        targetNames: (routed) => engine.targets[routed]?.name,
-        owner: { installation: engine.installation, application },
-        keyed: engine.keyed,
+        ...calls,
         lease: lease as Lease,
         run,
         record(rows) {
@@ -412,10 +410,8 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
         },
         explain: async (key) => {
           const row = runtime.record?.inventory.get(key);
-          const owner = { installation: engine.installation, application };
-          const targetNames = (routed: string): string | undefined => engine.targets[routed]?.name;
-          const about = { application: runtime.application, owner, keyed: engine.keyed, targetNames, signal };
-          const context = callContext(about, row === undefined ? { key } : { key, tracked: row });
+          const calls = { ...callsAbout(engine, runtime.application), signal };
+          const context = callContext(calls, row === undefined ? { key } : { key, tracked: row });
           return await explained(engine.guarded.get(targetOf(key)), row, context);
         },
       };

@@ -15,7 +15,7 @@ import { observeItems } from "../plan/plan.ts";
 import { parseObjectName } from "../plan/references.ts";
 import { covers, declaredKey, valueAt, type References, type Value } from "../plan/resolve-references.ts";
 import { routesOf } from "../apply/select.ts";
-import { UNCLAIMED, type Engine, type Runtime } from "../runtime.ts";
+import { callsAbout, UNCLAIMED, type Engine, type Runtime } from "../runtime.ts";
 
 interface Exported {
   readonly key: Key;
@@ -153,13 +153,6 @@ export async function readLive(
   objects: Objects,
   keys: Iterable<Key>,
 ): Promise<ReadonlyMap<Key, Observed>> {
-  const options = {
-    application,
-    owner: { installation: engine.installation, application: application.name },
-    keyed: engine.keyed,
-    targets: engine.guarded,
-    targetNames: (routed: string) => engine.targets[routed]?.name,
-  };
   const items = Array.from(keys, (key): Item => {
     const declared = objects.get(key);
     const row = record?.inventory.get(key);
@@ -169,5 +162,5 @@ export async function readLive(
     const { mask: _m, expected: _e, applied: _a, ...tracked } = row;
     return { ...item, tracked };
   });
-  return await observeItems(options, items);
+  return await observeItems(callsAbout(engine, application), items);
 }

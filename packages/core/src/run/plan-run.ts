@@ -9,7 +9,7 @@ import type { References } from "../plan/resolve-references.ts";
 import { checkOwned, routedNames } from "../gate/project.ts";
 import type { RenderedApplication } from "../render/render.ts";
 import type { Resolved } from "./resolve.ts";
-import type { Engine, Runtime } from "../runtime.ts";
+import { callsAbout, type Engine, type Runtime } from "../runtime.ts";
 import { targetsOf } from "../apply/select.ts";
 
 /** What the targets of an application say they are. */
@@ -64,16 +64,12 @@ export async function planRun(
   try {
     const { references, waits } = await referencesOf(engine, runtime, rendered);
     const options: PlanOptions & { readonly signal: AbortSignal } = {
-      application,
+      ...callsAbout(engine, application),
       revision: resolved.revision,
       rendered,
       hooks: due.map((hook) => plannedHook(hook, engine.keyed)),
       removing,
       inventory: record?.inventory ?? new Map(),
-      targets: engine.guarded,
-      targetNames: (routed) => engine.targets[routed]?.name,
-      owner: { installation: engine.installation, application: application.name },
-      keyed: engine.keyed,
       purpose,
       settled(key) {
         const target = targetOf(key);
