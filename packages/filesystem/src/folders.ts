@@ -74,7 +74,19 @@ export function folders({ root, onMake }: FoldersOptions): Folders {
     for (const other of shared.keys()) if (other === path || other.startsWith(`${path}/`)) shared.delete(other);
   }
 
-  async function make(path: RelativePath): Promise<void> {
+  /** One making serves all who wait for the same folder. */
+  const makings = new Map<RelativePath, Promise<void>>();
+  function make(path: RelativePath): Promise<void> {
+    let made = makings.get(path);
+    if (made === undefined) {
+      made = makeFolder(path).finally(() => makings.delete(path));
+      makings.set(path, made);
+    }
+    return made;
+  }
+
+  async function makeFolder(path: RelativePath): Promise<void> {
+    forget(path);
     const { folder, name } = splitPath(path);
     await onMake?.(path);
     await making(folder, async (parent) => {
@@ -83,6 +95,7 @@ export function folders({ root, onMake }: FoldersOptions): Folders {
       });
       await parent.sync();
     });
+    forget(path);
   }
 
   async function making<T>(path: RelativePath, use: (folder: Folder) => Promise<T>): Promise<T> {
@@ -93,8 +106,8 @@ export function folders({ root, onMake }: FoldersOptions): Folders {
       } catch (error) {
         if (codeOf(error) !== "ENOENT") throw fileError(error, "cannot write in", path);
       }
-      forget(path);
-      if (path !== "") await make(path);
+      if (path === "") forget(path);
+      else await make(path);
     }
     throw new TrueUpError("UNAVAILABLE", `cannot write in ${path || "the root"}: it is removed again and again`);
   }
