@@ -23,8 +23,10 @@ export function watchDirectories(directories: readonly string[], listener: () =>
     }, SETTLE_MS);
   }
 
-  function update(directories: readonly string[]): void {
-    if (stopped) return;
+  /** Whether one is watched that was not before. */
+  function update(directories: readonly string[]): boolean {
+    if (stopped) return false;
+    let added = false;
     const current = new Set(directories);
     for (const [path, watcher] of watchers) {
       if (current.has(path)) continue;
@@ -40,19 +42,19 @@ export function watchDirectories(directories: readonly string[], listener: () =>
           watchers.delete(path);
         });
         watchers.set(path, watcher);
+        added = true;
       } catch {
         // Gone since it was listed: its parent's watcher says so.
       }
     }
+    return added;
   }
 
   update(directories);
   return {
     update(directories) {
-      const before = watchers.size;
-      update(directories);
       // Something may have changed in a new one before it was watched.
-      if (watchers.size > before) changed(null);
+      if (update(directories)) changed(null);
     },
     stop() {
       stopped = true;

@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MODE, oidOf } from "./object.ts";
-import { limitsOf } from "./options.ts";
+import { limitsOf, type GitLimits } from "./options.ts";
 import { WorkingFiles } from "./working-files.ts";
 
 const EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
@@ -104,5 +105,133 @@ describe("WorkingFiles", () => {
       message: `${join(root, "a")} is no directory`,
     });
     await expect(files.scan(AbortSignal.abort())).rejects.toMatchObject({ code: "ABORTED", message: "aborted" });
+  });
+
+  /** Paths with their modes, in octal. */
+  async function scanned(limits: Partial<GitLimits> = {}): Promise<string[]> {
+    const scan = new WorkingFiles(root, limitsOf(limits));
+    const id = await scan.scan();
+    const walk = (tree: string, prefix: string): string[] =>
+      (scan.view(id)?.tree(tree) ?? []).flatMap(({ name, mode, oid }) => [
+        `${prefix}${name} ${mode.toString(8)}`,
+        ...(mode === MODE.directory ? walk(oid, `${prefix}${name}/`) : []),
+      ]);
+    return walk(id, "");
+  }
+
+  it("takes what Git would take, as Git would", async () => {
+    mkdirSync(join(root, "d", "e"), { recursive: true });
+    mkdirSync(join(root, "empty", "empty"), { recursive: true });
+    mkdirSync(join(root, ".git"));
+    mkdirSync(join(root, "module", ".git"), { recursive: true });
+    mkdirSync(join(root, "linked-module"));
+    for (const path of [".git/config", "module/file", "d/e/f", "d.yaml", "run.sh", "group.sh"]) write(path, path);
+    write("linked-module/.git", "gitdir: ../elsewhere\n");
+    write("linked-module/file", "1");
+    chmodSync(join(root, "run.sh"), 0o744);
+    chmodSync(join(root, "group.sh"), 0o654);
+    symlinkSync("nowhere", join(root, "link"));
+    symlinkSync("d", join(root, "to-directory"));
+    const socket = createServer();
+    await new Promise<void>((resolve) => socket.listen(join(root, "socket"), resolve));
+    expect(await scanned()).toEqual([
+      "d 40000",
+      "d/e 40000",
+      "d/e/f 100644",
+      "d.yaml 100644",
+      "group.sh 100644",
+      "link 120000",
+      "linked-module 160000",
+      "module 160000",
+      "run.sh 100755",
+      "to-directory 120000",
+    ]);
+    await new Promise((resolve) => socket.close(resolve));
+  });
+
+  it("leaves out what .gitignore files and .git/info/exclude name", async () => {
+    mkdirSync(join(root, ".git", "info"), { recursive: true });
+    mkdirSync(join(root, "d", "build"), { recursive: true });
+    mkdirSync(join(root, "build"));
+    write(".git/info/exclude", "*.mine\n");
+    write(".gitignore", "/build/\n*.log\n");
+    write("d/.gitignore", "!kept.log\n*.tmp\n");
+    for (const path of ["a.mine", "build/x", "d/build/x", "a.log", "a.tmp", "d/a.log", "d/kept.log", "d/a.tmp"])
+      write(path, "1");
+    expect((await scanned()).map((line) => line.split(" ")[0])).toEqual([
+      ".gitignore",
+      "a.tmp",
+      "d",
+      "d/.gitignore",
+      "d/build",
+      "d/build/x",
+      "d/kept.log",
+    ]);
+  });
+
+  it("counts directories inside each other, and all paths", async () => {
+    mkdirSync(join(root, "a", "b"), { recursive: true });
+    write("a/b/c", "1");
+    write("d", "1");
+    expect(await scanned({ depth: 3, entries: 4 })).toHaveLength(4);
+    await expect(scanned({ depth: 2 })).rejects.toMatchObject({
+      code: "LIMIT",
+      message: "a/b/: directories are nested over limits.depth (2)",
+    });
+    await expect(scanned({ entries: 3 })).rejects.toMatchObject({
+      code: "LIMIT",
+      message: `${root} holds over limits.entries (3) files and directories`,
+    });
+  });
+
+  it("knows a file of over a mebibyte by its id, too", async () => {
+    const chunk = 1024 * 1024;
+    for (const size of [chunk, chunk + 1, 2 * chunk + 5]) {
+      const content = Buffer.alloc(size, "0123456789");
+      writeFileSync(join(root, "large"), content);
+      const id = await files.scan();
+      const oid = oidOf("blob", content);
+      expect(files.view(id)?.tree(id), `${size}`).toEqual([{ name: "large", mode: MODE.file, oid }]);
+      expect(files.view(id)?.blob(oid, "large").equals(content)).toBe(true);
+    }
+    const small = new WorkingFiles(root, limitsOf({ objectBytes: chunk }));
+    const id = await small.scan();
+    const oid = small.view(id)?.tree(id)[0]?.oid ?? "";
+    expect(() => small.view(id)?.blob(oid, "large")).toThrow(
+      `large: has ${2 * chunk + 5} bytes, over limits.objectBytes (${chunk})`,
+    );
+  });
+
+  it("reads a file again only where its stat changed, or was so young that it might have been written again", async () => {
+    const oidNow = async (): Promise<string | undefined> => {
+      const id = await files.scan();
+      return files.view(id)?.tree(id)[0]?.oid;
+    };
+    const age = (path: string): void => utimesSync(join(root, path), 1000, 1000);
+    write("a", "one");
+    age("a");
+    const one = oidOf("blob", Buffer.from("one"));
+    expect(await oidNow()).toBe(one);
+    const before = statSync(join(root, "a"));
+    write("a", "two");
+    age("a");
+    // The time of a file can be set back, that of its change cannot.
+    expect(statSync(join(root, "a")).mtimeMs).toBe(before.mtimeMs);
+    expect(await oidNow()).toBe(oidOf("blob", Buffer.from("two")));
+    for (let i = 0; i < 20; i++) {
+      write("a", `${i % 10}`);
+      expect(await oidNow()).toBe(oidOf("blob", Buffer.from(`${i % 10}`)));
+    }
+  });
+
+  it("stops in the middle where it is told to", async () => {
+    for (let i = 0; i < 400; i++) writeFileSync(join(root, `${i}`), Buffer.alloc(200_000, i));
+    const controller = new AbortController();
+    const scan = files.scan(controller.signal);
+    // Others run while it does.
+    await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    await expect(scan).rejects.toMatchObject({ code: "ABORTED", message: "aborted" });
+    expect(files.directories()).toEqual([root]);
   });
 });

@@ -31,9 +31,12 @@ export function workingTree(options: WorkingTreeOptions): Source {
     });
   let made: ReturnType<typeof make> | undefined;
   const source = (): ReturnType<typeof make> => (made ??= make());
+  const lazy = lazySource(name, source);
+  let closed = false;
   return {
-    ...lazySource(name, source),
+    ...lazy,
     watch(listener) {
+      if (closed) return () => {};
       let stop: (() => void) | undefined;
       let stopped = false;
       const start = async (): Promise<void> => {
@@ -45,6 +48,12 @@ export function workingTree(options: WorkingTreeOptions): Source {
         stopped = true;
         stop?.();
       };
+    },
+    async close() {
+      closed = true;
+      await lazy.close?.();
+      // What is only watched was made all the same.
+      await (await made)?.close();
     },
   };
 }
