@@ -1,9 +1,13 @@
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
 import { openLocalRepository } from "../local-repository.ts";
 import { MODE, parseCommit, parseTag, parseTree } from "../object.ts";
 import { buildPack, packEntry } from "../pack-entry.ts";
-import { packetLine } from "../pkt-line.ts";
+import { ingestPack } from "../pack-ingest.ts";
+import { packetLine, PacketReader, packetText } from "../pkt-line.ts";
+import { NO_OBJECT } from "../receive-pack.ts";
 
 export interface Asked {
   readonly url: string;
@@ -21,8 +25,9 @@ export interface SmallServer {
 }
 
 const UNLIMITED = 2 ** 40;
+const LIMITS = { packObjects: UNLIMITED, inflatedBytes: UNLIMITED, objectBytes: UNLIMITED };
 
-/** Enough of a Git server, in process and fast, for what does not need Git's own: one repository, protocol 2, whole packs. */
+/** Enough of a Git server, in process and fast, for what does not need Git's own: one repository, protocol 2, whole packs, one ref in a push. */
 export async function smallServer(path: string): Promise<SmallServer> {
   const repository = openLocalRepository(path, UNLIMITED);
   const asked: Asked[] = [];
@@ -68,6 +73,32 @@ export async function smallServer(path: string): Promise<SmallServer> {
     return Buffer.concat([...packets, Buffer.from("0000")]);
   }
 
+  function advertisePush(): string {
+    const refs = repository.list(["refs/"]).map(({ name, oid }) => `${oid} ${name}`);
+    const [first = `${NO_OBJECT} capabilities^{}`, ...others] = refs;
+    return [`${first}\0report-status`, ...others].map((line) => packetLine(`${line}\n`)).join("");
+  }
+
+  async function receive(body: Buffer): Promise<string> {
+    const reader = new PacketReader(body);
+    const [line = ""] = reader.untilFlush().map(packetText);
+    const [from, to, ref = ""] = (line.split("\0")[0] ?? "").split(" ");
+    const there = repository.list([ref]).find(({ name }) => name === ref)?.oid ?? NO_OBJECT;
+    const base = (oid: string) => repository.objects.read(oid);
+    const { checksum, pack, index } = await ingestPack(reader.rest(), { limits: LIMITS, base });
+    const file = join(repository.common, "objects", "pack", `pack-${checksum}`);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(`${file}.pack`, pack);
+    writeFileSync(`${file}.idx`, index);
+    const moved = there === from;
+    if (moved) {
+      const path = join(repository.common, ref);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, `${to}\n`);
+    }
+    return `${packetLine("unpack ok\n")}${packetLine(moved ? `ok ${ref}\n` : `ng ${ref} fetch first\n`)}0000`;
+  }
+
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
@@ -87,6 +118,10 @@ export async function smallServer(path: string): Promise<SmallServer> {
     } else if (url.endsWith("/git-upload-pack")) {
       response.setHeader("content-type", "application/x-git-upload-pack-result");
       response.end(one.body.includes("command=ls-refs") ? listRefs(one.body) : fetch(one.body));
+    } else if (url.endsWith("/info/refs?service=git-receive-pack")) {
+      response.end(`${packetLine("# service=git-receive-pack\n")}0000${advertisePush()}0000`);
+    } else if (url.endsWith("/git-receive-pack")) {
+      response.end(await receive(Buffer.concat(chunks)));
     } else {
       response.writeHead(404).end();
     }
