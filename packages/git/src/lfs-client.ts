@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { isTrueUpError, TrueUpError } from "@trueup/spec";
 import { keepsSecrets } from "./address.ts";
+import { ByteCache } from "./byte-cache.ts";
 import { createHttpClient, type HttpClientOptions } from "./http.ts";
 import { splitUserinfo } from "./http-remote.ts";
 import type { LfsPointer } from "./lfs-pointer.ts";
@@ -47,8 +48,7 @@ export function lfsClient(options: LfsClientOptions): LfsClient {
   const redactor = new Redactor();
   const closing = new AbortController();
   const reading = new Map<string, Promise<Buffer>>();
-  const cache = new Map<string, Buffer>();
-  let cached = 0;
+  const cache = new ByteCache<string, Buffer>(CACHED_BYTES, ({ length }) => length);
   let authorization: Headers = {};
 
   async function ask(attempt: number): Promise<Headers> {
@@ -110,17 +110,6 @@ export function lfsClient(options: LfsClientOptions): LfsClient {
     return data;
   }
 
-  function keep(oid: string, data: Buffer): void {
-    if (data.length > CACHED_BYTES / 4) return;
-    cache.set(oid, data);
-    cached += data.length;
-    for (const [oldest, { length }] of cache) {
-      if (cached <= CACHED_BYTES) break;
-      cache.delete(oldest);
-      cached -= length;
-    }
-  }
-
   return {
     async read(pointer, path) {
       const { oid, size } = pointer;
@@ -137,7 +126,7 @@ export function lfsClient(options: LfsClientOptions): LfsClient {
         under = download(pointer).finally(() => reading.delete(key));
         reading.set(key, under);
         under.then(
-          (data) => keep(oid, data),
+          (data) => cache.set(oid, data),
           () => {},
         );
       }

@@ -1,29 +1,17 @@
 import { createHash } from "node:crypto";
-import { deflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { oidOf, type GitObject } from "./object.ts";
 import { buildPack, packEntry } from "./pack-entry.ts";
 import { PackIndex } from "./pack-index.ts";
 import { ingestPack, type IngestedPack } from "./pack-ingest.ts";
 import { memoryBytes, Pack } from "./pack.ts";
+import { delta, ofsDelta, refDelta } from "./testing/deltas.ts";
 
 const limits = { packObjects: 100, inflatedBytes: 1_000_000, objectBytes: 100_000 };
 const none = (): undefined => undefined;
 
 const blob = (text: string): Buffer => packEntry("blob", Buffer.from(text));
 const blobOid = (text: string): string => oidOf("blob", Buffer.from(text));
-
-/** A delta that replaces the end of a base by `added`. Sizes below 128. */
-const delta = (base: string, keep: number, added: string): Buffer =>
-  Buffer.from([base.length, keep + added.length, 0x90, keep, added.length, ...Buffer.from(added)]);
-const withHeader = (code: number, reference: Buffer, data: Buffer): Buffer =>
-  Buffer.concat([
-    Buffer.from([(code << 4) | 0x80 | (data.length & 15), data.length >> 4]),
-    reference,
-    deflateSync(data),
-  ]);
-const refDelta = (oid: string, data: Buffer): Buffer => withHeader(7, Buffer.from(oid, "hex"), data);
-const ofsDelta = (back: number, data: Buffer): Buffer => withHeader(6, Buffer.from([back]), data);
 
 const ingest = (entries: Buffer[], options: Partial<Parameters<typeof ingestPack>[1]> = {}): Promise<IngestedPack> =>
   ingestPack(buildPack(entries), { limits, base: none, ...options });
@@ -217,5 +205,101 @@ describe("ingestPack", () => {
 
   it("does not start once it was told to stop", async () => {
     await expect(ingest([blob("one")], { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "ABORTED" });
+  });
+
+  describe("objects too large to be kept at hand", () => {
+    const MiB = 1024 * 1024;
+    const large = Buffer.alloc(9 * MiB, "0123456789abcdef");
+    const wide = { limits: { packObjects: 100, inflatedBytes: 200 * MiB, objectBytes: 20 * MiB } };
+    const kept = (keep: number, added: string): Buffer => Buffer.concat([large.subarray(0, keep), Buffer.from(added)]);
+    const idOf = (data: Buffer): string => oidOf("blob", data);
+    const [a, b, c] = [kept(large.length, "a"), kept(large.length - 1, "b"), kept(large.length - 2, "c")];
+
+    it("are made anew for what is a delta of them", async () => {
+      const base = packEntry("blob", large);
+      const onBase = ofsDelta(base.length, delta(large, large.length, "a"));
+      const ingested = await ingest(
+        [
+          base,
+          onBase,
+          refDelta(idOf(b), delta(b, large.length - 2, "c")),
+          refDelta(idOf(a), delta(a, large.length - 1, "b")),
+        ],
+        wide,
+      );
+      expect([...new PackIndex(ingested.index).oids()]).toEqual([large, a, b, c].map(idOf).toSorted());
+    });
+
+    it("are asked for again where they stand elsewhere", async () => {
+      const asked: string[] = [];
+      const ingested = await ingest(
+        [refDelta(idOf(large), delta(large, large.length, "a")), refDelta(idOf(large), delta(large, 1, "!"))],
+        {
+          ...wide,
+          base: (oid) => {
+            asked.push(oid);
+            return { type: "blob", data: large };
+          },
+        },
+      );
+      expect(asked).toEqual([idOf(large), idOf(large)]);
+      expect([...new PackIndex(ingested.index).oids()]).toEqual([idOf(large), idOf(a), blobOid("0!")].toSorted());
+    });
+
+    it("and those that made room for others", async () => {
+      const bases = Array.from({ length: 6 }, (_, index) => Buffer.alloc(7 * MiB, index));
+      const ingested = await ingest(
+        [
+          ...bases.map((data) => packEntry("blob", data)),
+          ...bases.map((data, index) => refDelta(idOf(data), delta(data, 1, `of ${index}`))),
+        ],
+        wide,
+      );
+      const made = bases.map((data, index) => Buffer.concat([data.subarray(0, 1), Buffer.from(`of ${index}`)]));
+      expect([...new PackIndex(ingested.index).oids()]).toEqual([...bases, ...made].map(idOf).toSorted());
+    });
+  });
+
+  it("refuses deltas of what is beyond the limit, wherever that is", async () => {
+    const message = (size: number, limit: number): object => ({
+      code: "LIMIT",
+      message: `the server's pack needs an object of ${size} bytes, over limits.objectBytes (${limit})`,
+    });
+    const small = { limits: { ...limits, objectBytes: 20 } };
+    const large = "x".repeat(21);
+    await expect(ingest([blob(large), refDelta(blobOid(large), delta(large, 1, "!"))], small)).rejects.toMatchObject(
+      message(21, 20),
+    );
+    await expect(
+      ingest([refDelta(blobOid(large), delta(large, 1, "!"))], { ...small, base: () => ({ type: "blob", size: 21 }) }),
+    ).rejects.toMatchObject(message(21, 20));
+    // The delta itself, of which nothing is known.
+    const text = "0".repeat(20);
+    const added = delta(text, 1, "y".repeat(17));
+    expect(added.length).toBe(24);
+    await expect(ingest([blob(text), refDelta(blobOid(text), added)], small)).rejects.toMatchObject(message(24, 20));
+    expect((await ingest([blob(text), refDelta(blobOid(text), delta(text, 20, ""))], small)).count).toBe(2);
+  });
+
+  it("lets others run meanwhile, and stops when it is told to", async () => {
+    const entries = Array.from({ length: 3000 }, (_, index) => packEntry("blob", Buffer.alloc(2000, `${index} `)));
+    const wide = { limits: { packObjects: 10_000, inflatedBytes: 1e9, objectBytes: 1e6 } };
+    const controller = new AbortController();
+    const stopped = ingest(entries, { ...wide, signal: controller.signal });
+    await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    await expect(stopped).rejects.toMatchObject({ code: "ABORTED", message: "aborted" });
+    expect((await ingest(entries, { ...wide, signal: new AbortController().signal })).count).toBe(3000);
+  });
+
+  it("stops in the middle of an object beyond the limit", async () => {
+    const controller = new AbortController();
+    const stopped = ingest([packEntry("blob", Buffer.alloc(50_000_000))], {
+      limits: { ...limits, inflatedBytes: 1e9 },
+      signal: controller.signal,
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    await expect(stopped).rejects.toMatchObject({ code: "ABORTED", message: "aborted" });
   });
 });

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { crc32, createInflate } from "node:zlib";
 import { TrueUpError } from "@trueup/spec";
 import { throwIfAborted } from "./abort.ts";
+import { ByteCache } from "./byte-cache.ts";
 import { applyDelta, deltaSizes } from "./delta.ts";
 import { oidOf, type GitObject, type LargeObject, type ObjectType } from "./object.ts";
 import type { GitLimits } from "./options.ts";
@@ -80,8 +81,8 @@ class Ingest {
   readonly #entries: Entry[] = [];
   readonly #byOffset = new Map<number, Entry>();
   readonly #byOid = new Map<string, Entry>();
-  readonly #cache = new Map<number, GitObject>();
-  #cached = 0;
+  /** By offset; those of bases from elsewhere are negative. */
+  readonly #cache = new ByteCache<number, GitObject>(CACHE_BYTES, ({ data }) => data.length);
   #inflated = 0;
   readonly #added: { oid: string; entry: Buffer }[] = [];
   #turn = performance.now();
@@ -114,7 +115,7 @@ class Ingest {
         next = header.start + consumed;
         if ("type" in header.kind) {
           oid = oidOf(header.kind.type, data);
-          this.#remember(offset, { type: header.kind.type, data });
+          this.#cache.set(offset, { type: header.kind.type, data });
         }
       }
       const entry: Entry = {
@@ -147,7 +148,7 @@ class Ingest {
         }
         const object = this.#applyChecked(base, entry);
         this.#spend(object.data.length);
-        this.#remember(entry.offset, object);
+        this.#cache.set(entry.offset, object);
         this.#name(entry, oidOf(object.type, object.data));
       }
       if (waiting.length === pending.length) {
@@ -209,7 +210,7 @@ class Ingest {
     };
     this.#added.push({ oid, entry: added });
     this.#byOid.set(oid, place);
-    this.#remember(place.offset, outside);
+    this.#cache.set(place.offset, outside);
     return outside;
   }
 
@@ -218,13 +219,12 @@ class Ingest {
     const deltas: Entry[] = [];
     let at = entry;
     for (;;) {
-      const cached = this.#cache.get(at.offset);
-      let object = cached ?? this.#whole(at);
+      let object = this.#cache.get(at.offset) ?? this.#whole(at);
       if (object !== undefined) {
-        this.#remember(at.offset, object);
+        this.#cache.set(at.offset, object);
         for (const delta of deltas.toReversed()) {
           object = this.#applyChecked(object, delta);
-          this.#remember(delta.offset, object);
+          this.#cache.set(delta.offset, object);
         }
         return object;
       }
@@ -257,20 +257,6 @@ class Ingest {
         "LIMIT",
         `the server's pack inflates to over limits.inflatedBytes (${this.#options.limits.inflatedBytes} bytes)`,
       );
-    }
-  }
-
-  #remember(offset: number, object: GitObject): void {
-    if (object.data.length > CACHE_BYTES / 4) return;
-    const before = this.#cache.get(offset);
-    if (before !== undefined) this.#cached -= before.data.length;
-    this.#cache.delete(offset);
-    this.#cache.set(offset, object);
-    this.#cached += object.data.length;
-    for (const [oldest, { data }] of this.#cache) {
-      if (this.#cached <= CACHE_BYTES) break;
-      this.#cache.delete(oldest);
-      this.#cached -= data.length;
     }
   }
 

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { TrueUpError } from "@trueup/spec";
+import { ByteCache } from "./byte-cache.ts";
 import { applyDelta, deltaSizes } from "./delta.ts";
 import type { GitObject, LargeObject } from "./object.ts";
 import { inflateExactly, readEntryHeader, type EntryHeader } from "./pack-entry.ts";
@@ -54,9 +55,8 @@ export class Pack {
   readonly name: string;
   readonly index: PackIndex;
   readonly #bytes: PackBytes;
-  /** Bases of deltas, the least recently used dropped first. */
-  readonly #cache = new Map<number, GitObject>();
-  #cached = 0;
+  /** Bases of deltas, by where they stand. */
+  readonly #cache = new ByteCache<number, GitObject>(CACHE_BYTES, ({ data }) => data.length);
 
   constructor(name: string, bytes: PackBytes, index: PackIndex) {
     this.name = name;
@@ -79,18 +79,18 @@ export class Pack {
     const deltas: { offset: number; delta: Buffer }[] = [];
     let large: number | undefined;
     let at = offset;
-    for (;;) {
-      const cached = this.#fromCache(at);
+    for (let steps = 0; ; steps++) {
+      const cached = this.#cache.get(at);
       if (cached !== undefined)
         return large === undefined ? this.#apply(cached, deltas) : { type: cached.type, size: large };
-      if (deltas.length > MAX_CHAIN)
+      if (steps > MAX_CHAIN)
         throw new TrueUpError("INCOMPLETE", `${this.name} holds a chain of over ${MAX_CHAIN} deltas`);
       const header = readEntryHeader(this.#bytes.slice(at, 64), 0, at);
       if ("type" in header.kind) {
         if (large !== undefined) return { type: header.kind.type, size: large };
         if (header.size > limit) return { type: header.kind.type, size: header.size };
         const base: GitObject = { type: header.kind.type, data: this.#inflate(header) };
-        if (deltas.length > 0) this.#remember(at, base);
+        if (deltas.length > 0) this.#cache.set(at, base);
         return this.#apply(base, deltas);
       }
       if (header.size > limit) large ??= header.size;
@@ -116,7 +116,7 @@ export class Pack {
     let object = base;
     for (const { offset, delta } of deltas.toReversed()) {
       object = { type: base.type, data: applyDelta(object.data, delta) };
-      this.#remember(offset, object);
+      this.#cache.set(offset, object);
     }
     return object;
   }
@@ -132,28 +132,8 @@ export class Pack {
     }
   }
 
-  #fromCache(offset: number): GitObject | undefined {
-    const object = this.#cache.get(offset);
-    if (object === undefined) return undefined;
-    this.#cache.delete(offset);
-    this.#cache.set(offset, object);
-    return object;
-  }
-
-  #remember(offset: number, object: GitObject): void {
-    if (object.data.length > CACHE_BYTES / 4 || this.#cache.has(offset)) return;
-    this.#cache.set(offset, object);
-    this.#cached += object.data.length;
-    for (const [oldest, { data }] of this.#cache) {
-      if (this.#cached <= CACHE_BYTES) break;
-      this.#cache.delete(oldest);
-      this.#cached -= data.length;
-    }
-  }
-
   close(): void {
     this.#cache.clear();
-    this.#cached = 0;
     this.#bytes.close();
   }
 }
