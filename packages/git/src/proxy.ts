@@ -38,10 +38,7 @@ function httpTunnel(proxy: Proxy): Tunnel {
         signal,
       });
       request.once("error", (error) => reject(unreachable(error)));
-      request.once("response", (response) => {
-        response.destroy();
-        reject(refused(response));
-      });
+      // Whatever the proxy answers to CONNECT, Node takes it for the end of HTTP.
       request.once("connect", (response, socket, head) => {
         if (response.statusCode !== 200) {
           socket.destroy();

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { oidOf } from "./object.ts";
-import { diskStore, repositoryObjects } from "./object-store.ts";
+import { diskStore, memoryStore, repositoryObjects } from "./object-store.ts";
 import { buildPack, packEntry } from "./pack-entry.ts";
 import { ingestPack, type IngestedPack } from "./pack-ingest.ts";
 import { Pack } from "./pack.ts";
@@ -36,10 +36,15 @@ function writePack(directory: string, { checksum, pack, index }: IngestedPack): 
   writeFileSync(join(directory, `pack-${checksum}.idx`), index);
   settle(directory);
 }
-function writeLoose(directory: string, text: string): void {
+function writeLoose(
+  directory: string,
+  text: string,
+  bytes: Buffer = deflateSync(`blob ${text.length}\0${text}`),
+): string {
   const oid = idOf(text);
   mkdirSync(join(directory, oid.slice(0, 2)), { recursive: true });
-  writeFileSync(join(directory, oid.slice(0, 2), oid.slice(2)), deflateSync(`blob ${text.length}\0${text}`));
+  writeFileSync(join(directory, oid.slice(0, 2), oid.slice(2)), bytes);
+  return oid;
 }
 
 describe("repositoryObjects", () => {
@@ -118,10 +123,93 @@ describe("repositoryObjects", () => {
     );
   });
 
+  it.each([
+    ["that is empty", Buffer.alloc(0)],
+    ["that was never deflated", Buffer.from("blob 7\0content")],
+    ["that is cut", deflateSync("blob 7\0content").subarray(0, -6)],
+    ["with another size", deflateSync("blob 8\0content")],
+    ["with other content", deflateSync("blob 7\0CONTENT")],
+    ["with another type", deflateSync("tree 7\0content")],
+    ["of no type", deflateSync("file 7\0content")],
+    ["without a header", deflateSync("content")],
+    ["with words before its header", deflateSync("a blob 7\0content")],
+    ["with words behind its header", deflateSync("blob 7 \0content")],
+  ])("a loose object %s is damaged", (_, bytes) => {
+    const oid = writeLoose(root, "content", bytes);
+    const objects = repositoryObjects(root, 1000);
+    expect(() => objects.read(oid)).toThrow(
+      expect.objectContaining({ code: "INCOMPLETE", message: `object ${oid} of the repository is damaged` }),
+    );
+    objects.close();
+  });
+
+  it("a loose object that cannot be read is no object that is not there", () => {
+    const oid = idOf("content");
+    mkdirSync(join(root, oid.slice(0, 2), oid.slice(2)), { recursive: true });
+    const objects = repositoryObjects(root, 1000);
+    expect(() => objects.read(oid)).toThrow("EISDIR");
+    objects.close();
+  });
+
+  it("gives the size alone of a loose object that is over the limit", () => {
+    const read = (text: string, limit: number): unknown => {
+      const objects = repositoryObjects(root, limit);
+      try {
+        return objects.read(writeLoose(root, text));
+      } finally {
+        objects.close();
+      }
+    };
+    expect(read("0123456789", 10)).toEqual(blob("0123456789"));
+    expect(read("0123456789", 9)).toEqual({ type: "blob", size: 10 });
+    // Not inflated to its end, and so not known better.
+    expect(read("x".repeat(1000), 9)).toEqual({ type: "blob", size: 10 });
+    expect(read("x".repeat(1000), 999)).toEqual({ type: "blob", size: 1000 });
+  });
+
+  it("goes through sixteen places, each once", () => {
+    const places = Array.from({ length: 18 }, (_, index) => join(root, `${index}`.padStart(2, "0")));
+    for (const [index, place] of places.entries()) {
+      mkdirSync(join(place, "info"), { recursive: true });
+      const next = places[index + 1] ?? place;
+      // Back to the first, too, and to itself.
+      writeFileSync(join(place, "info", "alternates"), `${places[0]}\n${place}\n${next}\n`);
+      writeLoose(place, `in ${index}`);
+    }
+    const objects = repositoryObjects(places[0] ?? "", 1000);
+    expect(places.map((_, index) => objects.has(idOf(`in ${index}`)))).toEqual([
+      ...Array<boolean>(16).fill(true),
+      false,
+      false,
+    ]);
+    expect(objects.read(idOf("in 15"))).toEqual(blob("in 15"));
+    objects.close();
+  });
+
   it("a directory that is not there has nothing", () => {
     const objects = repositoryObjects(join(root, "nowhere"), 1000);
     expect([objects.read(missing), objects.has(missing), objects.removals]).toEqual([undefined, false, 0]);
     objects.close();
+  });
+});
+
+describe("memoryStore", () => {
+  it("keeps packs, each once, until they are removed", async () => {
+    const close = vi.spyOn(Pack.prototype, "close");
+    const store = memoryStore(1000);
+    const [first, second] = [await packed("first"), await packed("second", "x".repeat(1001))];
+    for (const pack of [first, second, first]) store.add(pack);
+    expect(close).toHaveBeenCalledTimes(1);
+    expect(store.packs().toSorted()).toEqual([first, second].map(({ checksum }) => `pack-${checksum}`).toSorted());
+    expect([store.read(idOf("first")), store.read(idOf("second"))]).toEqual([blob("first"), blob("second")]);
+    expect(store.read(idOf("x".repeat(1001)))).toEqual({ type: "blob", size: 1001 });
+    expect([store.has(idOf("first")), store.has(missing), store.removals]).toEqual([true, false, 0]);
+    store.remove([`pack-${first.checksum}`, "pack-none"]);
+    expect(close).toHaveBeenCalledTimes(2);
+    expect([store.has(idOf("first")), store.read(idOf("first")), store.removals]).toEqual([false, undefined, 1]);
+    store.close();
+    expect(close).toHaveBeenCalledTimes(3);
+    expect(store.packs()).toEqual([]);
   });
 });
 
@@ -165,6 +253,58 @@ describe("diskStore", () => {
     const store = diskStore(directory, 1000);
     expect(store.packs()).toEqual([]);
     expect(readdirSync(directory)).toEqual([]);
+    store.close();
+  });
+
+  it("an index whose pack went meanwhile is none", async () => {
+    const directory = join(root, "store");
+    const pack = await packed("content");
+    writePack(directory, pack);
+    rmSync(join(directory, `pack-${pack.checksum}.pack`));
+    const store = diskStore(directory, 1000);
+    expect([store.packs(), store.has(idOf("content")), store.read(idOf("content"))]).toEqual([[], false, undefined]);
+    expect(readdirSync(directory)).toEqual([`pack-${pack.checksum}.idx`]);
+    store.close();
+  });
+
+  it("other files are no packs", async () => {
+    const directory = join(root, "store");
+    const { checksum, pack, index } = await packed("content");
+    mkdirSync(directory);
+    for (const name of [
+      `${checksum}.idx`,
+      `pack-${checksum}.idx.tmp`,
+      `tmp-pack-${checksum}.idx`,
+      `pack-${checksum.slice(1)}.idx`,
+      `pack-${checksum.toUpperCase().replace(/^./, "A")}.idx`,
+    ]) {
+      writeFileSync(join(directory, name), index);
+      writeFileSync(join(directory, name.replace("idx", "pack")), pack);
+    }
+    const store = diskStore(directory, 1000);
+    expect(store.packs()).toEqual([]);
+    expect(readdirSync(directory).length).toBe(10);
+    store.close();
+  });
+
+  it("is for its owner alone, and leaves nothing half written", async () => {
+    const directory = join(root, "a", "store");
+    const store = diskStore(directory, 1000);
+    const pack = await packed("content");
+    store.add(pack);
+    expect((statSync(directory).mode & 0o777).toString(8)).toBe("700");
+    const names = [`pack-${pack.checksum}.idx`, `pack-${pack.checksum}.pack`];
+    expect(readdirSync(directory).toSorted()).toEqual(names);
+    for (const name of names) expect((statSync(join(directory, name)).mode & 0o777).toString(8)).toBe("600");
+    // Again, as another process may at the same time.
+    store.add(pack);
+    expect(readdirSync(directory).toSorted()).toEqual(names);
+    expect(store.packs()).toEqual([`pack-${pack.checksum}`]);
+    expect(store.read(idOf("content"))).toEqual(blob("content"));
+    store.close();
+    rmSync(directory, { recursive: true });
+    store.add(pack);
+    expect((statSync(directory).mode & 0o777).toString(8)).toBe("700");
     store.close();
   });
 
