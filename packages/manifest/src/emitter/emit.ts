@@ -17,8 +17,14 @@ type Place = "line" | "dash" | "key";
 export function emitYaml(value: Json): string {
   const writer = new Writer();
   emit(writer, value, -2, "line");
-  return writer.column === 0 && writer.text !== "" ? writer.text : `${writer.text}\n`;
+  return inOnePiece(writer.column === 0 && writer.text !== "" ? writer.text : `${writer.text}\n`);
 }
+
+/**
+ * A text that grew is a tree of all the parts it was made of, several times its size, until somebody looks into it. Who keeps many
+ * texts before reading them would keep all those trees.
+ */
+const inOnePiece = (text: string): string => (text.at(-1) === undefined ? "" : text);
 
 /** Several documents with `---` between them. */
 export function emitManifests(manifests: Iterable<Manifest>): string {
