@@ -1,6 +1,17 @@
 import { TrueUpError } from "@trueup/spec";
 import { compareGvk, gvkKey, isSelected, splitApiVersion, type Gvk } from "./ids.ts";
-import { expectKind, field, isNull, NULL, ofKind, scalar, WrongKind, type Kind, type Node } from "./yaml/node.ts";
+import {
+  appendField,
+  expectKind,
+  field,
+  isNull,
+  NULL,
+  ofKind,
+  scalar,
+  WrongKind,
+  type Kind,
+  type Node,
+} from "./yaml/node.ts";
 
 /** A place in resources of a kind that a transformer changes. */
 export interface FieldSpec extends Gvk {
@@ -124,7 +135,7 @@ function walk(node: Node, path: readonly Part[], at: number, create: boolean, vi
     if (!create || visit.kind === undefined || isList) return;
     expectKind(node, "map");
     found = ofKind(wanted as Kind);
-    node.content.push(scalar(name), found);
+    appendField(node, scalar(name), found);
   }
   if (found.tag === NULL && wanted !== undefined) {
     found.kind = wanted;

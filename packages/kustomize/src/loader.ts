@@ -99,13 +99,13 @@ export class Loader {
 
   /** `shared`: other builds may be given the same nodes. */
   #parsed(bytes: Uint8Array, file: string): { readonly parsed: readonly Parsed[]; readonly shared: boolean } {
-    const { cache, parseLimits } = this.session;
+    const { cache, parseLimits, keys } = this.session;
     if (cache === undefined || this.tree.confidential === true)
-      return { parsed: parseResources(decode(bytes, file), file, parseLimits), shared: false };
+      return { parsed: parseResources(decode(bytes, file), file, parseLimits, keys), shared: false };
     const key = `kustomize:${hash("sha256", bytes)}:${file}`;
     const known = cache.get(key) as readonly Parsed[] | undefined;
     if (known !== undefined) return { parsed: known, shared: true };
-    const parsed = parseResources(decode(bytes, file), file, parseLimits);
+    const parsed = parseResources(decode(bytes, file), file, parseLimits, keys);
     cache.set(key, parsed);
     return { parsed, shared: true };
   }

@@ -1,6 +1,7 @@
 import { TrueUpError, type Origin } from "@trueup/spec";
 import { apiVersionOf, effectiveNamespace, makeId, splitApiVersion, type Gvk, type ResId } from "./ids.ts";
 import {
+  appendField,
   copyNode,
   DOUBLE,
   field,
@@ -258,7 +259,7 @@ export class Resource {
     const content: Node[] = [];
     for (const key of [...texts.keys()].toSorted(compareText))
       content.push(scalar(key), quoted(texts.get(key) as string));
-    metadata.content.push(scalar(name), map(content));
+    appendField(metadata, scalar(name), map(content));
   }
 
   #clearEmptyAnnotations(): void {

@@ -1,7 +1,7 @@
 import { TrueUpError, type Finding, type RenderCache } from "@trueup/spec";
 import { BUILT_IN, isKnownKind, schemasOf, type BuiltIns, type Schemas } from "./merge/schema.ts";
 import type { BuildLimits } from "./limits.ts";
-import type { ParseLimits } from "./yaml/parse.ts";
+import type { Keys, ParseLimits } from "./yaml/parse.ts";
 import type { HelmRenderer, PluginRunner, RemoteFetcher } from "./options.ts";
 import { parseRemote } from "./remote.ts";
 import { toJson, type Plain } from "./yaml/value.ts";
@@ -17,6 +17,8 @@ export class Session {
   readonly plugins: PluginRunner | undefined;
   readonly restricted: boolean;
   readonly warnings: Finding[] = [];
+  /** Of the resources that are read. */
+  readonly keys: Keys = new Map();
   readonly #fetched = new Map<string, ReturnType<RemoteFetcher>>();
   #bytes = 0;
   #files = 0;

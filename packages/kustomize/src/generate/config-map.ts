@@ -3,7 +3,7 @@ import { compareText } from "../go/json.ts";
 import type { Loader } from "../loader.ts";
 import { NOTES, Resource } from "../resource.ts";
 import type { ConfigMapArgs, GeneratorOptions, SecretArgs } from "../shapes.ts";
-import { BOOL, LITERAL, map, scalar, STR, text, type Node } from "../yaml/node.ts";
+import { appendField, BOOL, LITERAL, map, scalar, STR, text, type Node } from "../yaml/node.ts";
 import { setField, lookup } from "../yaml/edit.ts";
 import { readSources } from "./sources.ts";
 
@@ -46,7 +46,7 @@ export async function generateSecret(args: SecretArgs, loader: Loader, origin: O
 function base(kind: string, { name = "", namespace = "" }: ConfigMapArgs, origin: Origin): Resource {
   if (name === "") throw new TrueUpError("INVALID", "a configmap must have a name", { origin });
   const metadata = map([scalar("name"), text(name)]);
-  if (namespace !== "") metadata.content.push(scalar("namespace"), text(namespace));
+  if (namespace !== "") appendField(metadata, scalar("namespace"), text(namespace));
   return new Resource(
     map([scalar("apiVersion"), scalar("v1", STR), scalar("kind"), scalar(kind, STR), scalar("metadata"), metadata]),
     origin,

@@ -1,7 +1,7 @@
 import { TrueUpError, type Origin } from "@trueup/spec";
 import { struct, text, type Decoder } from "../go/decode.ts";
 import { Resource } from "../resource.ts";
-import { map, scalar, text as textNode } from "../yaml/node.ts";
+import { appendField, map, scalar, text as textNode } from "../yaml/node.ts";
 
 export interface IamArgs {
   cloud?: string;
@@ -27,7 +27,7 @@ export function generateIamPolicy(
     scalar("name"),
     textNode(kubernetesService.name ?? ""),
   ]);
-  if (kubernetesService.namespace) metadata.content.push(scalar("namespace"), textNode(kubernetesService.namespace));
+  if (kubernetesService.namespace) appendField(metadata, scalar("namespace"), textNode(kubernetesService.namespace));
   return new Resource(
     map([
       scalar("apiVersion"),

@@ -2,7 +2,7 @@
  * Items of lists found by their keys, with every oddity of kustomize's: which items are lost when one has no key is visible in
  * rendered output, and people's repositories are rendered that way.
  */
-import { expectKind, field, indexOfField, isNull, isNullOrEmpty, valueOf, type Node } from "../yaml/node.ts";
+import { append, expectKind, field, indexOfField, isNull, isNullOrEmpty, valueOf, type Node } from "../yaml/node.ts";
 import type { Keyed } from "./merge.ts";
 
 /** The values that each item has for the keys, `""` for none. */
@@ -48,7 +48,7 @@ export function setElement(node: Node, { keys, values }: Keyed, element: Node | 
     if (element !== undefined) content.push(element);
   }
   node.content = content;
-  if (element !== undefined && !isNull(element) && !replaced) node.content.push(element);
+  if (element !== undefined && !isNull(element) && !replaced) append(node, element);
 }
 
 function matches(item: Node, keys: readonly string[], values: readonly string[]): boolean {
@@ -83,7 +83,7 @@ export function appendItems(to: Node, from: Node, keys: readonly string[]): Node
     for (const key of keys) {
       expectKind(item, "map");
       const value = isNull(item) ? undefined : field(item, key);
-      if (value === undefined) to.content.push(item);
+      if (value === undefined) append(to, item);
       else values.push(value.value);
     }
     if (keys.length > 1) setElement(to, { keys, values }, undefined);

@@ -6,6 +6,7 @@ import {
   expectKind,
   indexOfField,
   isNull,
+  KEPT,
   list,
   NULL,
   scalar,
@@ -129,9 +130,7 @@ function startOfMap(target: Node | undefined, patch: Node | undefined): Node | u
   if (isNull(target)) {
     if (patch !== undefined && patch.kind !== "scalar" && isDeletion(patch)) return undefined;
     if (patch === undefined && target !== undefined && target.value !== "") {
-      const kept = scalar(target.value, NULL);
-      kept.keep = true;
-      return kept;
+      return scalar(target.value, NULL, KEPT);
     }
     return patch;
   }

@@ -1,4 +1,5 @@
 import {
+  appendField,
   become,
   DOUBLE,
   expectKind,
@@ -6,6 +7,7 @@ import {
   indexOfField,
   isNull,
   isText,
+  KEPT,
   map,
   Node,
   ofKind,
@@ -39,14 +41,14 @@ export function setScalar(node: Node, value: Node): void {
 export function setField(node: Node, name: string, value: Node | undefined): Node | undefined {
   expectKind(node, "map");
   if (value !== undefined) quoteIfNeeded(value);
-  if (value === undefined || (value.tag === "!!null" && !value.keep)) {
+  if (value === undefined || (value.tag === "!!null" && (value.style & KEPT) === 0)) {
     removeField(node, name);
     return undefined;
   }
-  value.keep = false;
+  value.style &= ~KEPT;
   const at = indexOfField(node, name);
   if (at === -1) {
-    node.content.push(scalar(name), value);
+    appendField(node, scalar(name), value);
     return value;
   }
   const existing = node.content[at + 1] as Node;
@@ -69,7 +71,7 @@ export function lookup(node: Node, path: readonly string[], create?: Kind): Node
       return undefined;
     } else {
       const made: Node = i === path.length - 1 ? ofKind(create) : map();
-      at.content.push(scalar(name), made);
+      appendField(at, scalar(name), made);
       at = made;
     }
   }

@@ -14,6 +14,8 @@ export const LITERAL = 8;
 export const FOLDED = 16;
 /** A map or list in brackets. */
 export const FLOW = 32;
+/** A null that a merge hands on instead of removing the field. */
+export const KEPT = 64;
 export const QUOTED: number = DOUBLE | SINGLE | LITERAL | FOLDED;
 
 export const NULL = "!!null";
@@ -24,20 +26,22 @@ export const FLOAT = "!!float";
 export const MAP = "!!map";
 export const SEQ = "!!seq";
 
+/** A build of a large repository has millions of these: what most of them share, or do not have, takes no place in them. */
 export class Node {
   kind: Kind;
   /** `""`: decided by the text. */
   tag: string;
   value: string;
   style: number;
-  /** Items of a list; keys and values of a map by turns. */
-  content: Node[];
-  /** A null that a merge hands on instead of removing the field. */
-  keep = false;
+  /**
+   * Items of a list; keys and values of a map by turns. Changed by the functions of this file alone: the empty one is every scalar's.
+   * Keys that were read are shared by many maps: they are replaced, never changed.
+   */
+  content: readonly Node[];
   /** What a comment at the field says of its type, as OpenAPI: `ports: # {"type":"array",…}`. */
   schema: JsonObject | undefined = undefined;
 
-  constructor(kind: Kind, tag: string, value: string, style: number, content: Node[]) {
+  constructor(kind: Kind, tag: string, value: string, style: number, content: readonly Node[]) {
     this.kind = kind;
     this.tag = tag;
     this.value = value;
@@ -46,18 +50,22 @@ export class Node {
   }
 }
 
-export const scalar = (value: string, tag = "", style = 0): Node => new Node("scalar", tag, value, style, []);
-export const map = (content: Node[] = []): Node => new Node("map", "", "", 0, content);
-export const list = (content: Node[] = []): Node => new Node("list", "", "", 0, content);
-export const ofKind = (kind: Kind): Node => new Node(kind, "", "", 0, []);
+export const NO_CONTENT: readonly Node[] = [];
+
+export const scalar = (value: string, tag = "", style = 0): Node => new Node("scalar", tag, value, style, NO_CONTENT);
+export const map = (content: readonly Node[] = NO_CONTENT): Node => new Node("map", "", "", 0, content);
+export const list = (content: readonly Node[] = NO_CONTENT): Node => new Node("list", "", "", 0, content);
+export const ofKind = (kind: Kind): Node => new Node(kind, "", "", 0, NO_CONTENT);
 /** Text that stays text, whatever it looks like. */
 export const text = (value: string): Node => scalar(value, STR, value.includes("\n") ? LITERAL : 0);
 
 export function copyNode(node: Node): Node {
-  const { content } = node;
-  const copied = content.length === 0 ? [] : Array.from<Node>({ length: content.length });
-  for (let i = 0; i < content.length; i++) copied[i] = copyNode(content[i] as Node);
-  const copy = new Node(node.kind, node.tag, node.value, node.style, copied);
+  let { content } = node;
+  if (content.length > 0) {
+    const isMap = node.kind === "map";
+    content = content.map((item, i) => (isMap && i % 2 === 0 ? item : copyNode(item)));
+  }
+  const copy = new Node(node.kind, node.tag, node.value, node.style, content);
   copy.schema = node.schema;
   return copy;
 }
@@ -68,7 +76,17 @@ export function become(node: Node, other: Node): void {
   node.tag = other.tag;
   node.value = other.value;
   node.style = other.style;
-  node.content = other.content === node.content ? node.content : other.content.slice();
+  if (node.content !== other.content) node.content = other.content.length === 0 ? NO_CONTENT : other.content.slice();
+}
+
+export function append(node: Node, item: Node): void {
+  if (node.content.length === 0) node.content = [item];
+  else (node.content as Node[]).push(item);
+}
+
+export function appendField(node: Node, key: Node, value: Node): void {
+  if (node.content.length === 0) node.content = [key, value];
+  else (node.content as Node[]).push(key, value);
 }
 
 export const isNull = (node: Node | undefined): boolean => node === undefined || node.tag === NULL;
@@ -99,7 +117,7 @@ export function field(node: Node | undefined, name: string): Node | undefined {
 export function removeField(node: Node, name: string): Node | undefined {
   const at = indexOfField(node, name);
   if (at === -1) return undefined;
-  return node.content.splice(at, 2)[1];
+  return (node.content as Node[]).splice(at, 2)[1];
 }
 
 export function* fields(node: Node): Generator<readonly [key: Node, value: Node]> {

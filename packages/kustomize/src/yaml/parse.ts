@@ -9,7 +9,21 @@ import {
   type ScalarEvent,
 } from "js-yaml";
 import { isObject, type ErrorCode, type JsonObject } from "@trueup/spec";
-import { copyNode, DOUBLE, FLOW, FOLDED, LITERAL, MAP, Node, SEQ, SINGLE, STR, TAGGED } from "./node.ts";
+import {
+  copyNode,
+  DOUBLE,
+  FLOW,
+  FOLDED,
+  LITERAL,
+  MAP,
+  NO_CONTENT,
+  Node,
+  scalar,
+  SEQ,
+  SINGLE,
+  STR,
+  TAGGED,
+} from "./node.ts";
 import { MERGE, resolve } from "./scalars.ts";
 
 /** What is wrong with a text, and where; the caller knows the file. */
@@ -32,6 +46,10 @@ export interface ParseLimits {
   readonly aliased: number;
 }
 
+/** Keys of maps that were read, by their text. Kubernetes' objects have the same few hundred again and again. */
+export type Keys = Map<string, Node>;
+const MAX_KEYS = 1000;
+
 const DEFAULT_PARSE_LIMITS: ParseLimits = { depth: 200, nodes: 2_000_000, aliased: 100_000 };
 
 const NONE = -1;
@@ -45,14 +63,19 @@ const STYLES: Readonly<Record<number, number>> = {
 
 /**
  * The first document of a text, as go-yaml v3 reads it: aliases written out and `<<` merged. Undefined where there is none.
+ * Documents that are given the same `keys` share the nodes of equal ones.
  * Throws a `YamlProblem`.
  */
-export function parseNode(source: string, limits: ParseLimits = DEFAULT_PARSE_LIMITS): Node | undefined {
+export function parseNode(
+  source: string,
+  limits: ParseLimits = DEFAULT_PARSE_LIMITS,
+  keys: Keys = new Map(),
+): Node | undefined {
   try {
     const events = parseEvents(source, { maxDepth: limits.depth + 1 });
     if (events.length < 2) return undefined;
     checkAliases(source, events, limits);
-    return new Composer(source, events, limits).document();
+    return new Composer(source, events, limits, keys).document();
   } catch (error) {
     if (error instanceof YAMLException) {
       const deep = error.reason.startsWith("nesting exceeded");
@@ -130,16 +153,20 @@ class Composer {
   readonly #source: string;
   readonly #events: readonly Event[];
   readonly #limits: ParseLimits;
+  readonly #keys: Keys;
+  /** Items of the maps and lists that are still being read. */
+  readonly #items: Node[] = [];
   readonly #anchors = new Map<string, Anchor>();
   readonly #hasSchemas: boolean;
   #next = 1;
   #nodes = 0;
   #offset = 0;
 
-  constructor(source: string, events: readonly Event[], limits: ParseLimits) {
+  constructor(source: string, events: readonly Event[], limits: ParseLimits, keys: Keys) {
     this.#source = source;
     this.#events = events;
     this.#limits = limits;
+    this.#keys = keys;
     this.#hasSchemas = COMMENTED_JSON.test(source);
   }
 
@@ -167,24 +194,14 @@ class Composer {
           this.#anchors.set(this.#source.slice(event.anchorStart, event.anchorEnd), anchor);
         const tag = event.tagStart === NONE ? "" : tagName(this.#source.slice(event.tagStart, event.tagEnd));
         const explicit = tag !== "" && tag !== "!";
+        const content = isMap ? this.#fields() : this.#list();
         const node = new Node(
           isMap ? "map" : "list",
           explicit ? tag : isMap ? MAP : SEQ,
           "",
           (explicit ? TAGGED : 0) | (event.style === COLLECTION_STYLE.FLOW ? FLOW : 0),
-          [],
+          content,
         );
-        while ((this.#events[this.#next] as Event).type !== EVENT_ID.POP) {
-          const field = this.#events[this.#next] as Event;
-          node.content.push(this.#node());
-          if (!isMap) continue;
-          const value = this.#node();
-          if (this.#hasSchemas && field.type === EVENT_ID.SCALAR)
-            value.schema = schemaAt(this.#source, field.valueStart, field.valueEnd);
-          node.content.push(value);
-        }
-        this.#next++;
-        if (isMap) this.#merge(node);
         anchor.node = node;
         anchor.nodes = this.#nodes - before + 1;
         return node;
@@ -206,6 +223,56 @@ class Composer {
     }
   }
 
+  #list(): readonly Node[] {
+    const first = this.#items.length;
+    while (!this.#ends()) this.#items.push(this.#node());
+    return this.#taken(first);
+  }
+
+  #fields(): readonly Node[] {
+    const first = this.#items.length;
+    while (!this.#ends()) {
+      const field = this.#events[this.#next] as Event;
+      this.#items.push(this.#key());
+      const value = this.#node();
+      if (this.#hasSchemas && field.type === EVENT_ID.SCALAR)
+        value.schema = schemaAt(this.#source, field.valueStart, field.valueEnd);
+      this.#items.push(value);
+    }
+    return this.#merged(this.#taken(first));
+  }
+
+  /** Whether the map or list does; its end is then behind. */
+  #ends(): boolean {
+    if ((this.#events[this.#next] as Event).type !== EVENT_ID.POP) return false;
+    this.#next++;
+    return true;
+  }
+
+  /** In a list that has room for them and no more: one that grew has room for sixteen more. */
+  #taken(first: number): Node[] {
+    return this.#items.splice(first);
+  }
+
+  #key(): Node {
+    const event = this.#events[this.#next] as Event;
+    const isPlain =
+      event.type === EVENT_ID.SCALAR &&
+      event.style === SCALAR_STYLE.PLAIN &&
+      event.anchorStart === NONE &&
+      event.tagStart === NONE;
+    if (!isPlain) return this.#node();
+    this.#next++;
+    this.#count(1);
+    if (event.valueStart !== NONE) this.#offset = event.valueStart;
+    const name = getScalarValue(this.#source, event);
+    let key = this.#keys.get(name);
+    if (key !== undefined) return key;
+    key = scalar(name, resolve(name, "v3").tag);
+    if (this.#keys.size < MAX_KEYS) this.#keys.set(name, key);
+    return key;
+  }
+
   /** Before anything is copied: an alias bomb never comes to exist. */
   #count(nodes: number): void {
     this.#nodes += nodes;
@@ -219,20 +286,19 @@ class Composer {
     const value = getScalarValue(this.#source, event);
     const style = STYLES[event.style] ?? 0;
     const tag = event.tagStart === NONE ? "" : tagName(this.#source.slice(event.tagStart, event.tagEnd));
-    if (tag !== "" && tag !== "!") return new Node("scalar", tag, value, style | TAGGED, []);
-    return new Node("scalar", style === 0 ? resolve(value, "v3").tag : STR, value, style, []);
+    if (tag !== "" && tag !== "!") return new Node("scalar", tag, value, style | TAGGED, NO_CONTENT);
+    return new Node("scalar", style === 0 ? resolve(value, "v3").tag : STR, value, style, NO_CONTENT);
   }
 
   /** What the map says itself stands; of a list of merged maps, the first wins. */
-  #merge(node: Node): void {
-    const { content } = node;
+  #merged(content: Node[]): readonly Node[] {
     let at = -1;
     for (let i = 0; i < content.length; i += 2) {
       if ((content[i] as Node).tag !== MERGE) continue;
       if (at !== -1) throw new YamlProblem("INVALID", "duplicate merge key", this.#offset);
       at = i;
     }
-    if (at === -1) return;
+    if (at === -1) return content;
     const [, source] = content.splice(at, 2) as [Node, Node];
     const merged = new Map<string, readonly [Node, Node]>();
     for (const from of this.#mergeSources(source)) {
@@ -244,6 +310,7 @@ class Composer {
     const own = new Set<string>();
     for (let i = 0; i < content.length; i += 2) own.add((content[i] as Node).value);
     for (const [name, [key, value]] of merged) if (!own.has(name)) content.push(key, value);
+    return content;
   }
 
   #mergeSources(source: Node): readonly Node[] {

@@ -2,6 +2,7 @@ import { compileRegex } from "../regex.ts";
 import { splitPath } from "../field-spec.ts";
 import { setField } from "./edit.ts";
 import {
+  append,
   expectKind,
   field,
   isNull,
@@ -116,7 +117,7 @@ function kindOf(next: string | undefined, last: Kind): Kind {
 
 function matchIndex(node: Node, index: number, rest: readonly string[], create: Kind | undefined): Node[] {
   expectKind(node, "list");
-  if (node.content.length === index && create !== undefined) node.content.push(ofKind(kindOf(rest[0], create)));
+  if (node.content.length === index && create !== undefined) append(node, ofKind(kindOf(rest[0], create)));
   const item = node.content[index];
   if (item === undefined)
     throw new PathError(`index ${index} specified but only ${node.content.length} elements found`);
@@ -142,7 +143,7 @@ function matchItems(
   }
   if (found.length > 0 || create === undefined) return found;
   if (isMade) throw new PathError(`an item for ${part} would not match it`);
-  node.content.push(name === "" ? scalar(value) : map([scalar(name), scalar(value)]));
+  append(node, name === "" ? scalar(value) : map([scalar(name), scalar(value)]));
   return matchItems(node, part, rest, create, true);
 }
 

@@ -1,7 +1,7 @@
 import { TrueUpError, type Origin } from "@trueup/spec";
 import { copyNode, field, fields, isNull, isNullOrEmpty, valueOf, type Node } from "./node.ts";
 import { nodeFromJson } from "./from-value.ts";
-import { parseNode, YamlProblem, type ParseLimits } from "./parse.ts";
+import { parseNode, YamlProblem, type Keys, type ParseLimits } from "./parse.ts";
 import { toPlain, Unreadable } from "./value.ts";
 
 /** A resource as a file declares it. Shared by every build that reads the file: copied before it is changed. */
@@ -26,11 +26,11 @@ const fail = (reason: string, origin: Origin): TrueUpError =>
  * Every resource of a text, in the order kustomize has them: a `List` alone in its file gives its items, any other kind that ends in
  * `List` gives them behind everything else. Throws `INVALID` or `LIMIT`.
  */
-export function parseResources(text: string, file: string, limits?: ParseLimits): readonly Parsed[] {
+export function parseResources(text: string, file: string, limits?: ParseLimits, keys?: Keys): readonly Parsed[] {
   const parts = splitDocuments(text.includes("\r") ? text.replaceAll("\r\n", "\n") : text, file);
   let parsed: Parsed[] = [];
   for (const part of parts) {
-    const node = parsePart(part, file, limits);
+    const node = parsePart(part, file, limits, keys);
     if (node === undefined || isNull(node)) continue;
     const origin: Origin = { file, document: part.document, line: firstLine(part) };
     const items = parts.length === 1 ? listItems(node) : undefined;
@@ -85,9 +85,14 @@ function firstLine(part: Part): number {
   }
 }
 
-function parsePart(part: Part, file: string, limits: ParseLimits | undefined): Node | undefined {
+function parsePart(
+  part: Part,
+  file: string,
+  limits: ParseLimits | undefined,
+  keys: Keys | undefined,
+): Node | undefined {
   try {
-    return parseNode(part.text, limits);
+    return parseNode(part.text, limits, keys);
   } catch (error) {
     if (!(error instanceof YamlProblem)) throw error;
     const line = part.line + countLines(part.text.slice(0, error.offset));
