@@ -102,7 +102,7 @@ export function createHttpClient(options: HttpClientOptions = {}): GitHttpClient
   };
 }
 
-/** Sends it, once more where the server had closed a kept connection just then. */
+/** Sends it, and up to twice more where the server had closed a kept connection just then. */
 async function send(url: URL, options: RequestOptions, body: Buffer): Promise<IncomingMessage> {
   const start = url.protocol === "https:" ? httpsRequest : httpRequest;
   for (let attempt = 1; ; attempt++) {
@@ -139,8 +139,6 @@ async function readWhole(response: IncomingMessage, limit: number): Promise<Buff
     if (length > limit) throw new TrueUpError("LIMIT", `the server's answer is over ${limit} bytes`);
     chunks.push(chunk);
   }
-  if (!response.complete)
-    throw new TrueUpError("INCOMPLETE", "the connection was lost before the server's answer was whole");
   const encoding = response.headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") {
     throw new TrueUpError("UNSUPPORTED", "the server's answer is compressed, which nobody asked for");

@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { limitsOf, type GitLimits } from "./options.ts";
@@ -6,6 +7,7 @@ import { NO_OBJECT } from "./receive-pack.ts";
 import { openRemote, type Remote } from "./remote.ts";
 import type { SshOptions } from "./ssh-options.ts";
 import { sshFingerprint } from "./ssh-signature.ts";
+import { socksProxy } from "./testing/proxies.ts";
 import { smallSshServer, type Script, type SmallSshServer } from "./testing/small-ssh-server.ts";
 import { newKey } from "./testing/ssh-key.ts";
 import { fetchRequestV2, lsRefsRequest } from "./upload-pack.ts";
@@ -380,5 +382,104 @@ describe("a repository behind ssh", () => {
       message: "ssh://127.0.0.1:1/x: the server cannot be reached: ECONNREFUSED",
     });
     expect(await to("ssh://169.254.169.254/x")).toMatchObject({ code: "FORBIDDEN" });
+  });
+  it("opens a key with its passphrase", async () => {
+    await server.close();
+    const locked = newKey("correct horse");
+    server = await smallSshServer(locked.public);
+    server.script = () => ({ first: V2, answer: () => lines(`${A} refs/heads/main`) });
+    const ssh = { privateKey: Buffer.from(locked.private), passphrase: "correct horse" };
+    expect(await (await open(ssh)).list([])).toHaveLength(1);
+    for (const passphrase of ["wrong", ""])
+      expect(await failure((await open({ ...ssh, passphrase })).list([]))).toMatchObject({
+        code: "INVALID",
+        message: "ssh.privateKey is no private key, or its passphrase is missing or wrong",
+      });
+  });
+
+  it("goes through a proxy", async () => {
+    const proxy = await socksProxy();
+    const remote = await openRemote({
+      url: `ssh://me@127.0.0.1:${server.port}/x`,
+      limits: limitsOf(),
+      ssh: { knownHosts: known(), privateKey: mine.private },
+      proxy: `socks5h://127.0.0.1:${proxy.port}`,
+    });
+    remotes.push(remote);
+    expect(await remote.list([])).toHaveLength(1);
+    expect(proxy.asked).toEqual([`127.0.0.1:${server.port}`]);
+    await proxy.close();
+  });
+
+  it("asks for no host key of another kind than the known one", async () => {
+    const rsa = Buffer.concat([Buffer.from([0, 0, 0, 7]), Buffer.from("ssh-rsa"), Buffer.alloc(100, 1)]);
+    const line = `[127.0.0.1]:${server.port} ssh-rsa ${rsa.toString("base64")}`;
+    expect(await failure((await open({ knownHosts: `${line}\n${line}` })).list([]))).toEqual({
+      code: "FORBIDDEN",
+      message: "the server has no host key of a kind that knownHosts names for it (ssh-rsa)",
+      retryable: false,
+    });
+  });
+
+  it("a command that is not run is no answer, and asked for once more on another connection at most", async () => {
+    server.script = () => ({ first: "", refuse: true });
+    const remote = await open();
+    const refused = { code: "INCOMPLETE", message: "the server opened no channel for a command", retryable: true };
+    expect(await failure(remote.list([]))).toEqual(refused);
+    expect([server.connections, server.ran.length]).toEqual([1, 1]);
+    server.script = () => ({ first: V2, answer: () => lines(`${A} HEAD`) });
+    await remote.list([]);
+    server.script = (_, count) => (count === 3 ? { first: "", refuse: true } : { first: V2, answer: () => FLUSH });
+    expect(await remote.list([])).toEqual([]);
+    expect([server.connections, server.ran.length]).toEqual([3, 4]);
+  });
+
+  describe("what is no ssh server", () => {
+    async function against(speak: (socket: Socket) => void, limits: Partial<GitLimits> = {}): Promise<unknown> {
+      const sockets: Socket[] = [];
+      const other = createServer((socket) => {
+        sockets.push(socket.on("error", () => {}));
+        speak(socket);
+      });
+      await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+      const { port } = other.address() as AddressInfo;
+      const url = `ssh://127.0.0.1:${port}/x`;
+      const remote = await openRemote({
+        url: url.replace("//", "//me@"),
+        limits: limitsOf(limits),
+        ssh: { privateKey: mine.private, acceptNew: true },
+      });
+      remotes.push(remote);
+      const error = await failure(remote.fetch({ want: [A], have: [] }));
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => other.close(resolve));
+      const { code, message } = error as { code: string; message: string };
+      return `${code} ${message.replace(`${url}: `, "")}`;
+    }
+
+    it("says nothing", async () => {
+      expect(await against(() => {}, { listMs: 200 })).toBe("TIMEOUT the server did not let us in within 200 ms");
+    });
+
+    it("says too much", async () => {
+      expect(
+        await against((socket) => {
+          for (let i = 0; i < 1000; i++) socket.write(`${"x".repeat(300)}\r\n`);
+        }),
+      ).toBe("LIMIT the server said over 262144 bytes before it let us in");
+    });
+
+    it("says something else", async () => {
+      expect(await against((socket) => socket.write("SSH-1.0-\x1bold\r\n"))).toMatch(
+        /^UNAVAILABLE the ssh server and we did not come to terms: [ -~]+$/,
+      );
+    });
+
+    it("goes away", async () => {
+      const lost = "INCOMPLETE the connection was lost before the server's answer was whole";
+      expect(await against((socket) => socket.destroy())).toBe(lost);
+      expect(await against((socket) => setTimeout(() => socket.resetAndDestroy(), 50))).toBe(lost);
+      expect(await against((socket) => socket.end("SSH-2.0-x\r\n"))).toBe(lost);
+    });
   });
 });

@@ -23,6 +23,8 @@ export interface Script {
   readonly hang?: boolean;
   /** The connection is lost at the end. */
   readonly drop?: boolean;
+  /** It is not run at all. */
+  readonly refuse?: boolean;
 }
 
 export interface SmallSshServer {
@@ -62,10 +64,9 @@ export async function smallSshServer(authorized: string): Promise<SmallSshServer
     },
   };
 
-  async function run(channel: ServerChannel, client: Connection, ran: Ran): Promise<void> {
+  async function run(script: Script, channel: ServerChannel, client: Connection, ran: Ran): Promise<void> {
     running++;
     self.most = Math.max(self.most, running);
-    const script = self.script(ran.command, self.ran.length);
     channel.write(script.first);
     if (script.stderr !== undefined) channel.stderr.write(script.stderr);
     if (script.answer !== undefined) {
@@ -103,10 +104,12 @@ export async function smallSshServer(authorized: string): Promise<SmallSshServer
         env[key] = val;
         (yes as (() => void) | undefined)?.();
       });
-      session.on("exec", (yes, _no, { command }) => {
+      session.on("exec", (yes, no, { command }) => {
         const ran: Ran = { command, env, said: "" };
         self.ran.push(ran);
-        run(yes(), client, ran).catch(() => {});
+        const script = self.script(command, self.ran.length);
+        if (script.refuse) return no();
+        run(script, yes(), client, ran).catch(() => {});
       });
     });
   });
