@@ -76,9 +76,11 @@ describe("parseRetryAfter", () => {
     expect(parseRetryAfter(undefined)).toBeUndefined();
     expect(parseRetryAfter("7")).toBe(7000);
     expect(parseRetryAfter("soon")).toBeUndefined();
+    expect(parseRetryAfter("")).toBeUndefined();
     expect(parseRetryAfter("999999999")).toBe(86_400_000);
     const now = Date.parse("2026-01-01T00:00:00Z");
     expect(parseRetryAfter("Thu, 01 Jan 2026 00:00:30 GMT", now)).toBe(30_000);
+    expect(parseRetryAfter("2026-01-01T00:00:30Z", now)).toBe(30_000);
     expect(parseRetryAfter("Wed, 31 Dec 2025 00:00:00 GMT", now)).toBe(0);
   });
 });
@@ -134,12 +136,16 @@ describe("cache directories", () => {
     expect(defaultCacheDirectory({}, "linux")).toBe(join(homedir(), ".cache", "trueup", "git"));
     expect(defaultCacheDirectory({}, "darwin")).toBe(join(homedir(), "Library", "Caches", "trueup", "git"));
     expect(defaultCacheDirectory({ LOCALAPPDATA: "/l" }, "win32")).toBe(join("/l", "trueup", "cache", "git"));
+    expect(defaultCacheDirectory({ LOCALAPPDATA: "/l" }, "linux")).toBe(join(homedir(), ".cache", "trueup", "git"));
     expect(defaultCacheDirectory({}, "win32")).toBe(join(homedir(), ".cache", "trueup", "git"));
   });
   it("are one per repository", () => {
     expect(repositoryDirectory("/c", "https://git.example.com/team/de ploy.git")).toMatch(
       /^\/c\/de-ploy-[0-9a-f]{16}$/,
     );
+    expect(repositoryDirectory("/c", "https://h/me/me.github.io.git")).toMatch(/^\/c\/me\.github\.io-[0-9a-f]{16}$/);
+    expect(repositoryDirectory("/c", `https://h/${"x".repeat(50)}`)).toMatch(/^\/c\/x{40}-[0-9a-f]{16}$/);
+    expect(repositoryDirectory("/c", "https://h/a b_ü.c/")).toMatch(/^\/c\/-[0-9a-f]{16}$/);
     expect(repositoryDirectory("/c", "https://a/x")).not.toBe(repositoryDirectory("/c", "https://b/x"));
   });
 });

@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -49,6 +59,16 @@ describe("evictCache", () => {
     expect(left()).toEqual([name("a"), name("c")]);
     evict(100);
     expect(left()).toEqual([name("c")]);
+  });
+
+  it("passes over what leads nowhere, and removes it with the rest", () => {
+    const path = repository("a", 100, 2 * HOUR);
+    symlinkSync(join(root, "nowhere"), join(path, `pack-${"b".repeat(40)}.idx`));
+    symlinkSync(join(root, "nowhere"), join(root, name("b")));
+    evict(100);
+    expect(readdirSync(path)).toHaveLength(4);
+    evict(99);
+    expect(existsSync(join(path, `${PACK}.pack`))).toBe(false);
   });
 
   it("keeps what is in use, whatever it takes", () => {

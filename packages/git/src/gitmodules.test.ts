@@ -21,7 +21,7 @@ describe("parseGitmodules", () => {
       "path",
       '[Submodule "three"]',
       'path = "back\\\\slash"',
-      "url = y",
+      "url = y ; # not this",
     ].join("\n");
     expect(parseGitmodules(text)).toEqual([
       { path: "deploy/base", url: "https://git.example.com/newer.git" },
@@ -60,7 +60,9 @@ describe("submoduleUrl", () => {
 
   it("refuses what is no address", () => {
     expect(() => submoduleUrl("https://h/a/b", "./c/../../d")).toThrow("is no address");
-    expect(() => submoduleUrl("https://h/a/b", "../")).toThrow("is no address");
+    expect(() => submoduleUrl("https://h/a/b", "../")).toThrow(
+      expect.objectContaining({ code: "INVALID", message: '"../" is no address' }),
+    );
   });
 });
 
@@ -74,11 +76,16 @@ describe("hostOf", () => {
     ["ssh://git@h:22/a", "h"],
     ["/srv/git/a", "file:"],
     ["file:///srv/git/a", "file:"],
+    ["FILE:///srv/git/a", "file:"],
+    ["/srv/git/ftp://a", "file:"],
+    ["", "file:"],
   ])("%s", (url, host) => expect(hostOf(url)).toBe(host));
 
   it("knows no other protocols", () => {
     expect(() => hostOf("ext::sh -c true")).toThrow("ext: is not supported");
-    expect(() => hostOf("git://h/a")).toThrow("git: is not supported");
-    expect(() => hostOf("http://[")).toThrow("the submodule's URL is not a valid URL");
+    const unsupported = { code: "UNSUPPORTED", message: "git: is not supported" };
+    expect(() => hostOf("Git://h/a")).toThrow(expect.objectContaining(unsupported));
+    const invalid = { code: "INVALID", message: "the submodule's URL is not a valid URL" };
+    expect(() => hostOf("http://[")).toThrow(expect.objectContaining(invalid));
   });
 });

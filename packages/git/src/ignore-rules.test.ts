@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isIgnored, matchSegment, parseIgnoreRules } from "./ignore-rules.ts";
+import { ignoredBy, isIgnored, matchSegment, parseIgnoreRules } from "./ignore-rules.ts";
 
 const ignored = (rules: string, path: string, isDirectory = false): boolean | undefined =>
   isIgnored(parseIgnoreRules(rules), path, isDirectory);
@@ -30,6 +30,36 @@ describe("ignore rules", () => {
     ["[]]x", "]x", true],
     ["[a-]x", "-x", true],
     ["[", "[", undefined],
+    ["[a-", "a", undefined],
+    ["[a-", "[a-", undefined],
+    ["[a-c", "b", undefined],
+    ["[a", "a", undefined],
+    ["[!a", "b", undefined],
+    ["[\\]]x", "]x", true],
+    ["[\\]]x", "\\x", undefined],
+    ["[\\!a]", "!", true],
+    ["[a-\\c]", "b", true],
+    ["[a-\\c]", "\\", undefined],
+    ["[+-\\]]x", "]x", true],
+    ["[a-]x", "bx", undefined],
+    ["[c-a]", "b", undefined],
+    ["[ac-e]", "d", true],
+    ["[ac-e]", "b", undefined],
+    ["[ac-e]", "e", true],
+    ["[-a]", "-", true],
+    ["a*", "a", true],
+    ["a**", "a", true],
+    ["*b*", "abc", true],
+    ["*.a.b", "x.a.a.b", true],
+    ["a*b", "ab", true],
+    ["a*b", "axc", undefined],
+    ["\\", "\\", undefined],
+    ["a\\", "a", undefined],
+    ["x\t ", "x", true],
+    ["x\\  ", "x ", true],
+    ["!/", "a", undefined],
+    ["**/a/**/b", "x/a/y/a/z/b", true],
+    ["a/**/**/b", "a/b", true],
     ["\\!x", "!x", true],
     ["\\#x", "#x", true],
     ["\\*", "*", true],
@@ -51,6 +81,17 @@ describe("ignore rules", () => {
     expect(ignored("build/", "build", true)).toBe(true);
     expect(ignored("build/", "build")).toBeUndefined();
     expect(ignored("build/", "a/build", true)).toBe(true);
+  });
+
+  it("the rules of a directory say something of what is below it only", () => {
+    const above = { prefix: "", rules: parseIgnoreRules("*.log\n/top") };
+    const below = { prefix: "d/", rules: parseIgnoreRules("!kept.log\n/own\nx/y") };
+    const by = (path: string, isDirectory = false): boolean => ignoredBy([above, below], path, isDirectory);
+    expect([by("a.log"), by("d/a.log"), by("d/kept.log"), by("kept.log")]).toEqual([true, true, false, true]);
+    expect([by("d/own"), by("own"), by("d/e/own"), by("e/own")]).toEqual([true, false, false, false]);
+    expect([by("d/x/y"), by("e/x/y")]).toEqual([true, false]);
+    expect([by("top"), by("d/top")]).toEqual([true, false]);
+    expect(ignoredBy([], "a", false)).toBe(false);
   });
 
   it("takes no time for patterns that make others stall", () => {

@@ -41,6 +41,12 @@ describe("parseCommit", () => {
     expect(commit.committer).toEqual({ name: "nobody", email: "" });
     expect(commit.time).toBe(0);
     expect(commit.message).toBe("");
+    const odd = parseCommit("id", Buffer.from(`tree ${A}\nauthor a>b <c@d> 5 +0000\ncommitter  x <y> z \n\n`));
+    expect(odd.author).toEqual({ name: "a>b <c@d> 5 +0000", email: "" });
+    expect(odd.committer).toEqual({ name: "x <y> z", email: "" });
+    expect(odd.time).toBe(0);
+    const bare = parseCommit("id", Buffer.from(`tree ${A}\n\nx`));
+    expect([bare.author, bare.committer, bare.time]).toEqual([{ name: "", email: "" }, { name: "", email: "" }, 0]);
   });
 
   it("refuses one without a tree", () => {

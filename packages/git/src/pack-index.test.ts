@@ -46,7 +46,10 @@ describe("a pack index", () => {
   it("refuses what is none, old or cut short", () => {
     expect(() => new PackIndex(Buffer.alloc(100))).toThrow("a pack index is cut short");
     expect(() => new PackIndex(Buffer.alloc(2000))).toThrow("a pack index is not of version 2");
-    expect(() => new PackIndex(bytes.subarray(0, 8 + 1024 + 5 * 28 + 39))).toThrow("a pack index is cut short");
+    const cut = expect.objectContaining({ code: "INCOMPLETE", message: "a pack index is cut short" }) as Error;
+    for (let length = 0; length < 8 + 1024 + 5 * 28 + 40; length++)
+      expect(() => new PackIndex(bytes.subarray(0, length)), `${length}`).toThrow(cut);
+    expect(new PackIndex(bytes.subarray(0, 8 + 1024 + 5 * 28 + 40)).count).toBe(5);
     const far = Buffer.from(bytes);
     far.writeUInt32BE(0x80000002, 8 + 1024 + 5 * 24);
     expect(() => new PackIndex(far).offsetOf(oid("00", "1"))).toThrow("a pack index is cut short");

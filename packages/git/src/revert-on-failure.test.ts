@@ -156,6 +156,31 @@ describe("revertOnFailure", () => {
     },
   );
 
+  it("can be stopped, in whatever it asks", async () => {
+    const given: unknown[] = [];
+    const heard: GitWriter = {
+      ...writer,
+      head: async (branch, options) => (given.push(options), writer.head(branch, options)),
+      restore: async (restore) => (
+        given.push("signal" in restore && { signal: restore.signal }),
+        writer.restore(restore)
+      ),
+    };
+    const failure: Failure = {
+      application: { name: "shop", source: "s", target: "t" },
+      revision: { id: failed, ref: "refs/heads/main" },
+      lastHealthy: { id: healthy },
+      entry: { run: "r", startedAt: 0, finishedAt: 0, trigger: "t", outcome: "failed", changes: [] },
+    };
+    const { signal } = new AbortController();
+    await revertOnFailure(heard, { author })(failure, { signal });
+    expect(given).toEqual([{ signal }, { signal }]);
+    given.length = 0;
+    const id = await commit({ other: "5\n" });
+    await revertOnFailure(heard, { author })({ ...failure, revision: { id, ref: "refs/heads/main" } });
+    expect(given).toEqual([{}, false]);
+  });
+
   it("leaves it to whoever pushed meanwhile, and passes on what else goes wrong", async () => {
     const other = gitWriter({ url: root });
     let theirs = "";
@@ -176,6 +201,12 @@ describe("revertOnFailure", () => {
       declined(`${root}: refs/heads/main is at ${theirs}, not at ${failed}`),
     );
     expect((await writer.head("main"))?.commit.id).toBe(theirs);
+    const lost: GitWriter = { ...writer, restore: async () => Promise.reject(new TrueUpError("BLOCKED", "protected")) };
+    const fresh = { ...failure, revision: { id: theirs, ref: "refs/heads/main" } };
+    await expect(revertOnFailure(lost, { author })(fresh)).rejects.toMatchObject({
+      code: "BLOCKED",
+      message: "protected",
+    });
     const away: GitWriter = { ...writer, head: async () => Promise.reject(new TrueUpError("UNAVAILABLE", "away")) };
     await expect(revertOnFailure(away, { author })(failure)).rejects.toThrow("away");
     await other.close();

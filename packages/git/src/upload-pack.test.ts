@@ -166,10 +166,20 @@ describe("fetch, protocol 0", () => {
         "0009done\n",
       ].join(""),
     );
-    expect(() => fetchRequestV1({ want: [A], have: [], depth: 1 }, new Set(["side-band-64k"]))).toThrow(
-      "the server does not offer shallow",
+    const all = ["no-done", "no-progress", "ofs-delta", "shallow", "multi_ack_detailed", "thin-pack", "side-band-64k"];
+    expect(fetchRequestV1({ want: [A], have: [] }, new Set(all))).toBe(
+      [
+        packetLine(`want ${A} side-band-64k thin-pack ofs-delta no-progress multi_ack_detailed agent=trueup\n`),
+        "0000",
+        "0009done\n",
+      ].join(""),
     );
-    expect(() => fetchRequestV1({ want: [A], have: [] }, new Set())).toThrow("the server does not offer side-band-64k");
+    const lacks = (name: string): Error =>
+      expect.objectContaining({ code: "UNSUPPORTED", message: `the server does not offer ${name}` }) as Error;
+    expect(() => fetchRequestV1({ want: [A], have: [], depth: 1 }, new Set(["side-band-64k"]))).toThrow(
+      lacks("shallow"),
+    );
+    expect(() => fetchRequestV1({ want: [A], have: [] }, new Set())).toThrow(lacks("side-band-64k"));
     expect(fetchRequestV1({ want: [A], have: [] }, new Set(["side-band-64k"]))).not.toContain("deepen");
   });
 

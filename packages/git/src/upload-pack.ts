@@ -127,15 +127,15 @@ export function parseFetchV2(answer: Buffer): FetchAnswer {
   return { pack, shallow };
 }
 
-const WANTED_CAPABILITIES = ["side-band-64k", "thin-pack", "ofs-delta", "no-progress", "multi_ack_detailed", "no-done"];
+/** multi_ack_detailed is named because Azure DevOps insists on it; we end the talk at once all the same. */
+const WANTED_CAPABILITIES = ["side-band-64k", "thin-pack", "ofs-delta", "no-progress", "multi_ack_detailed"];
 
 /** Protocol 0 and 1. Throws `UNSUPPORTED` where the server cannot send a shallow history in a side band. */
 export function fetchRequestV1(request: FetchRequest, capabilities: ReadonlySet<string>): string {
   for (const needed of ["side-band-64k", ...(request.depth === undefined ? [] : ["shallow"])]) {
     if (!capabilities.has(needed)) throw new TrueUpError("UNSUPPORTED", `the server does not offer ${needed}`);
   }
-  // multi_ack_detailed is named because Azure DevOps insists on it; we end the talk at once all the same.
-  const offered = WANTED_CAPABILITIES.filter((name) => name !== "no-done" && capabilities.has(name));
+  const offered = WANTED_CAPABILITIES.filter((name) => capabilities.has(name));
   const [first, ...others] = request.want;
   return [
     packetLine(`want ${first} ${[...offered, `agent=${AGENT}`].join(" ")}\n`),

@@ -252,7 +252,11 @@ describe("a verifier", () => {
 
   it("refuses options by which nothing could be verified", () => {
     expect(() => createVerifier({ allowedSigners: "# nobody\n" })).toThrow("verify.allowedSigners names nobody");
-    expect(() => createVerifier({})).toThrow("verify needs allowedSigners or pgpKeys");
+    const needed = { code: "INVALID", message: "verify needs allowedSigners or pgpKeys" };
+    expect(() => createVerifier({})).toThrow(expect.objectContaining(needed));
+    const pgpKeys = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----\n";
+    for (const options of [{ pgpKeys }, { allowedSigners }, { pgpKeys, allowedSigners }])
+      expect(createVerifier(options).mode).toBe("commit");
     expect(() => createVerifier({ pgpKeys: "" })).toThrow("verify.pgpKeys holds no armored public key");
     expect(() => verifier({ mode: "head" as never })).toThrow("verify.mode must be commit, tag or both, not head");
   });

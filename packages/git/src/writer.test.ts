@@ -211,6 +211,18 @@ describe("gitWriter", () => {
     expect(await writer.head("newer")).toBeUndefined();
   });
 
+  it("a first commit has no parent, and is what Git would make", async () => {
+    const begun = { branch: "fresh", from: null, author, time: 1000, message: "begun\n" };
+    const { id } = await writer.restore({ ...begun, to: first, paths: [""] });
+    const tree = (await writer.head("fresh"))?.tree.digest ?? "";
+    const person = { ...author, time: 1000 };
+    const data = commitData({ tree, parents: [], author: person, committer: person, message: "begun\n" });
+    expect(id).toBe(oidOf("commit", data));
+    expect(await files("fresh")).toEqual({ "a/x": "1\n", b: "1\n" });
+    expect(await writer.commit({ ...begun, branch: "empty", edits: {} })).toMatchObject({ status: "committed" });
+    expect(await files("empty")).toEqual({});
+  });
+
   it("asks for the edits and the message of each attempt, and gives the signature its place", async () => {
     const { id } = await writer.commit({
       branch: "main",
