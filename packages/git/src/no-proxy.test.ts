@@ -79,6 +79,8 @@ describe("proxyFromEnvironment", () => {
     const env = { https_proxy: "http://a", http_proxy: "http://b", all_proxy: "socks5h://c" };
     expect(proxyFromEnvironment("ssh://git@a/b", env)).toEqual({ url: "socks5h://c" });
     expect(proxyFromEnvironment("git@a:b", env)).toEqual({ url: "socks5h://c" });
+    expect(proxyFromEnvironment("ssh://a/https://b", env)).toEqual({ url: "socks5h://c" });
+    expect(proxyFromEnvironment("ssh://a/http://b", env)).toEqual({ url: "socks5h://c" });
   });
   it("reads the process's environment where it is given none", () => {
     const before = process.env["https_proxy"];

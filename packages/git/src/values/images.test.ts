@@ -92,6 +92,19 @@ describe("setImages", () => {
       kustomization.replace(`mirror/db\n    digest: ${DIGEST}`, `m/db\n    digest: ${other}`),
     );
     expect(images(`kind: Component\n${kustomization}`, { name: "acme/web", tag: "2" })).toContain("newTag: '2' # b");
+    // A name alone leaves tags and digests as they are.
+    expect(images(kustomization, { name: "acme/db", newName: "m/db" })).toBe(
+      kustomization.replace("mirror/db", "m/db"),
+    );
+    expect(
+      images(`images: [{name: a, newName: b, newTag: v1, digest: "${DIGEST}"}]\n`, { name: "a", newName: "c" }),
+    ).toBe(`images: [{name: a, newName: c, newTag: v1, digest: "${DIGEST}"}]\n`);
+    expect(images("images: [{name: a, newName: b, newTag: v1}]\n", { name: "a", tag: "v2" })).toBe(
+      "images: [{name: a, newName: b, newTag: v2}]\n",
+    );
+    expect(thrown(() => images(kustomization, { name: "acme/both", digest: other }))).toBe(
+      "INVALID app.yaml:9: /images/2/newTag: would go on to count beside what is set",
+    );
     expect(thrown(() => images(kustomization, { name: "acme/db", tag: "2" }))).toBe(
       "INVALID app.yaml:5: /images/1/newTag: is to be set and is not there",
     );

@@ -139,6 +139,25 @@ describe("setValue", () => {
     );
   });
 
+  it.each<[string, string, string, ScalarValue, string]>([
+    ["behind a key that looks like one", '"a | # b": |\n  x\n', "/a | # b", "v", '"a | # b": |-\n  v\n'],
+    ["with a comment, CRLF", "a: | # why\r\n  x\r\nb: 1\r\n", "/a", "v\nw\n", "a: | # why\r\n  v\r\n  w\r\nb: 1\r\n"],
+    ["at the end of a file without a line feed", "a: |\n  x", "/a", "v", "a: |-\n  v\n"],
+    ["to nothing", "a: |\n  x\nb: 1\n", "/a", "", 'a: ""\nb: 1\n'],
+    ["to no text", "a: |\n  x\nb: 1\n", "/a", 5, "a: 5\nb: 1\n"],
+    ["indented by one", "a: |\n x\n", "/a", "v\n\n", "a: |+\n v\n\n"],
+    ["with blank lines that stay", "a: |+\n  x\n\nb: 1\n", "/a", "v", "a: |-\n  v\n\nb: 1\n"],
+    ["with blank lines that are its own", "a: |+\n  x\n\nb: 1\n", "/a", "v\n\n\n", "a: |+\n  v\n\n\nb: 1\n"],
+    ["with a tab below", "a: |\n  x \n\t\n", "/a", "v", "a: |-\n  v\n\t\n"],
+    ["in a list", "- |\n x\n- 1\n", "/0", "v", "- |-\n v\n- 1\n"],
+    ["in a list of lists", "- - |\n   x\n- 1\n", "/0/0", "v", "- - |-\n   v\n- 1\n"],
+    ["behind a key of its own line", "? a\n: |\n  x\n", "/a", "v", "? a\n: |-\n  v\n"],
+    ["folded, with a line between", "a: >\n  x\n  y\n", "/a", "x\n\ny\n", "a: |\n  x\n\n  y\n"],
+    ["that is empty", "a: |\nb: 1\n", "/a", "v1", "a: v1\nb: 1\n"],
+  ])("a block %s", (_, text, pointer, value, expected) => {
+    expect(set(text, pointer, value)).toBe(expected);
+  });
+
   it("a block whose indentation stands behind its chomping", () => {
     expect(set("a:\n  b: |-2 # why\n    one\nc: 1\n", "/a/b", "x\n")).toBe("a:\n  b: |2 # why\n    x\nc: 1\n");
     expect(set("a:\n  b: |+2\n    one\n", "/a/b", "x")).toBe("a:\n  b: |2-\n    x\n");
