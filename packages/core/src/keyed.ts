@@ -27,11 +27,19 @@ export function createKeyed(secret: string): Keyed {
   const hmac = (text: string): string => createHmac("sha256", digests).update(text).digest("hex").slice(0, 40);
   // A declared object is immutable, and asked about in every plan.
   const known = new WeakMap<Declared, string>();
+  // What a write's answer holds is asked about by the target and by the core.
+  const last = new WeakMap<Manifest, { readonly mask: Mask; readonly print: string }>();
   return {
     redaction: derive("redaction"),
     random: derive("random"),
     value: (value) => hmac(digestOf(value ?? null)),
-    fingerprint: (manifest, mask) => hmac(digestOf(project(manifest, mask))),
+    fingerprint(manifest, mask) {
+      const asked = last.get(manifest);
+      if (asked?.mask === mask) return asked.print;
+      const print = hmac(digestOf(project(manifest, mask)));
+      last.set(manifest, { mask, print });
+      return print;
+    },
     declared(declared) {
       let digest = known.get(declared);
       if (digest === undefined) {

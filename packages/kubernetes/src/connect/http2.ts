@@ -152,9 +152,13 @@ async function exchange(
   if (payload !== undefined) stream.end(payload);
 
   const answer = await new Promise<IncomingHttpHeaders>((resolve, reject) => {
-    stream.once("response", resolve);
+    const onClose = (): void => reject(signal?.aborted ? signal.reason : new Error("the stream was closed"));
+    stream.once("response", (headers) => {
+      stream.off("close", onClose); // every stream closes: an error for each would be made for nobody
+      resolve(headers);
+    });
     stream.once("error", reject);
-    stream.once("close", () => reject(signal?.aborted ? signal.reason : new Error("the stream was closed")));
+    stream.once("close", onClose);
   });
   stream.once("close", onEnd);
   // From here on an error shows as the end of the body, which its reader looks at.

@@ -22,12 +22,19 @@ export function maskOfOurs(manifest: Manifest, fieldManager: string): Mask | und
     (entry) => entry.manager === fieldManager && entry.operation === "Apply" && !entry.subresource,
   );
   if (ours?.fieldsV1 === undefined) return undefined;
-  const known = masks.get(ours.fieldsV1);
+  return maskOfShape(ours.fieldsV1);
+}
+
+/** Thousands of objects of a kind have a handful of shapes: what one means is worked out once. */
+function maskOfShape(fieldsV1: JsonObject): Mask {
+  const shape = JSON.stringify(fieldsV1);
+  const known = masks.get(shape);
   if (known !== undefined) return known;
-  const mask = internMask(maskFromFieldsV1(ours.fieldsV1));
-  masks.set(ours.fieldsV1, mask);
+  const mask = internMask(maskFromFieldsV1(fieldsV1));
+  if (masks.size >= SHAPES) masks.clear();
+  masks.set(shape, mask);
   return mask;
 }
 
-/** An answer's mask is wanted by the cache and by the core. */
-const masks = new WeakMap<JsonObject, Mask>();
+const SHAPES = 1_000;
+const masks = new Map<string, Mask>();
