@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { endOfAdvertisement, parseAdvertisement } from "./advertisement.ts";
 import { packetLine } from "./pkt-line.ts";
+import { failure } from "./testing/failure.ts";
 
 const A = "a".repeat(40);
 const B = "b".repeat(40);
@@ -63,7 +64,9 @@ describe("parseAdvertisement", () => {
       expect.objectContaining(sha256),
     );
     expect(() => parseAdvertisement(packets("hello there"))).toThrow(expect.objectContaining({ code: "INVALID" }));
-    expect(() => parseAdvertisement(packets("ERR go away"))).toThrow("the server refused: go away");
+    expect(() => parseAdvertisement(packets("ERR go away"))).toThrow(
+      failure("UNAVAILABLE", "the server refused: go away"),
+    );
   });
 
   it("is whole, or none", () => {
@@ -74,9 +77,11 @@ describe("parseAdvertisement", () => {
     }
     expect(endOfAdvertisement(Buffer.concat([whole, Buffer.from("0000 and more")]))).toBe(whole.length);
     expect(endOfAdvertisement(Buffer.from("00010000"))).toBe(8);
-    expect(() => endOfAdvertisement(Buffer.from("HTTP"))).toThrow("the server's answer is no Git protocol at byte 0");
+    expect(() => endOfAdvertisement(Buffer.from("HTTP"))).toThrow(
+      failure("INVALID", "the server's answer is no Git protocol at byte 0"),
+    );
     expect(() => endOfAdvertisement(Buffer.from("0004zzzz"))).toThrow(
-      "the server's answer is no Git protocol at byte 4",
+      failure("INVALID", "the server's answer is no Git protocol at byte 4"),
     );
   });
 });

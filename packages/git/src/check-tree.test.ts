@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { badName, checkTree, type CheckOptions } from "./check-tree.ts";
 import { MODE, type TreeEntry } from "./object.ts";
 import type { TreeReader } from "./tree.ts";
@@ -42,13 +42,29 @@ describe("badName", () => {
     [".GIT", "a name that is Git's own:"],
     [".git.", "a name that is Git's own:"],
     [".git ", "a name that is Git's own:"],
+    [".git. .", "a name that is Git's own:"],
+    ["GIT~1..", "a name that is Git's own:"],
     [".g\u200cit", "a name that is Git's own:"],
     ["git~1", "a name that is Git's own:"],
   ])("refuses %j", (name, problem) => {
     expect(badName(name)).toBe(problem);
   });
 
-  it.each(["a", "...", ".github", ".gitignore", "git", "git~2", " a", "a b", "ü", "x.git"])("takes %j", (name) => {
+  it.each([
+    "a",
+    "...",
+    ".github",
+    ".gitignore",
+    "git",
+    "git~2",
+    " a",
+    "a b",
+    "ü",
+    "x.git",
+    "git~1x",
+    "x.git ",
+    ".gitx",
+  ])("takes %j", (name) => {
     expect(badName(name)).toBeUndefined();
   });
 });
@@ -159,6 +175,31 @@ describe("checkTree", () => {
         message: "d/d/d/d: directories are nested over limits.depth (4)",
       },
     );
+  });
+
+  it("gives others a turn every ten milliseconds, and stops then where it is told to", async () => {
+    let now = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => now);
+    const trees: Spec = Object.fromEntries(
+      Array.from({ length: 4 }, (_, i) => [`t${i}`, [["d", MODE.directory, `t${i + 1}`]] as const]),
+    );
+    const stopped = async (step: number, signal: AbortSignal): Promise<unknown> => {
+      const source = reader(trees);
+      const slow = { ...source, tree: (oid: string) => ((now += step), source.tree(oid)) };
+      const code: unknown = await checkTree("t0", slow, options({ signal, limits: { entries: 100, depth: 9 } })).then(
+        () => "checked",
+        (error: { code: string }) => error.code,
+      );
+      return [code, source.reads.length];
+    };
+    try {
+      expect(await stopped(5, AbortSignal.abort())).toEqual(["ABORTED", 3]);
+      expect(await stopped(11, AbortSignal.abort())).toEqual(["ABORTED", 1]);
+      expect(await stopped(0, AbortSignal.abort())).toEqual(["checked", 5]);
+      expect(await stopped(11, new AbortController().signal)).toEqual(["checked", 5]);
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 
   it("looks at what changed only, and at depth anew where a tree moved down", async () => {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { compactor } from "./compact.ts";
-import { commitData, MODE, oidOf, treeData, type GitObject, type ObjectType } from "./object.ts";
+import { commitData, MODE, oidOf, tagData, treeData, type GitObject, type ObjectType } from "./object.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { IngestedPack } from "./pack-ingest.ts";
 
@@ -67,6 +67,16 @@ describe("compactor", () => {
     await compactor(many)([commit]);
     expect(many.added.map(({ count }) => count)).toEqual([4]);
     expect(many.removed).toEqual(many.packs());
+  });
+
+  it("packs tags with what they stand for", async () => {
+    const tag = put("tag", tagData({ object: commit, tag: "v1", tagger: ann, message: "one" }));
+    const of = storeOf(51);
+    await compactor(of)([tag, commit]);
+    expect(of.added.map(({ count }) => count)).toEqual([5]);
+    const alone = storeOf(51);
+    await compactor(alone)([tag]);
+    expect(alone.added.map(({ count }) => count)).toEqual([5]);
   });
 
   it("removes nothing where something is missing, and tries again with twice as many", async () => {

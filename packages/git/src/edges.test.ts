@@ -9,6 +9,7 @@ import { parsePackedRefs } from "./local-repository.ts";
 import { DEFAULT_LIMITS, limitsOf } from "./options.ts";
 import { displayUrl, Redactor } from "./redact.ts";
 import { followRedirect } from "./http-remote.ts";
+import { failure } from "./testing/failure.ts";
 
 const A = "a".repeat(40);
 const B = "b".repeat(40);
@@ -25,7 +26,7 @@ describe("addresses", () => {
   });
   it("fault 11: refuses a URL that names one", () => {
     for (const host of ["169.254.169.254", "[fe80::1]"])
-      expect(() => checkHost(host)).toThrow("leads to a link-local or metadata address");
+      expect(() => checkHost(host)).toThrow(failure("FORBIDDEN", "leads to a link-local or metadata address"));
     expect(() => checkHost("git.example.com")).not.toThrow();
     expect(() => checkHost("127.0.0.1")).not.toThrow();
   });
@@ -62,12 +63,12 @@ describe("redirects", () => {
     [`http://git.example.com/a.git${suffix}`, "https://git.example.com/a.git"],
   ])("fault 11: %s is not followed", (location, from) => {
     expect(() => to(location, from)).toThrow(expect.objectContaining({ code: "FORBIDDEN", retryable: false }));
-    expect(() => to(location, from)).toThrow("which is not followed: name that URL instead");
+    expect(() => to(location, from)).toThrow(failure("FORBIDDEN", "which is not followed: name that URL instead"));
   });
 
   it("to what is no repository are not followed", () => {
-    expect(() => to("/login")).toThrow("the server redirects to something that is no repository");
-    expect(() => to("http://[")).toThrow("the server redirects to nowhere");
+    expect(() => to("/login")).toThrow(failure("FORBIDDEN", "the server redirects to something that is no repository"));
+    expect(() => to("http://[")).toThrow(failure("FORBIDDEN", "the server redirects to nowhere"));
   });
 });
 
@@ -113,9 +114,11 @@ describe("limits", () => {
     expect(limitsOf({ depth: 3 })).toEqual({ ...DEFAULT_LIMITS, depth: 3 });
   });
   it("refuse what is no limit", () => {
-    expect(() => limitsOf({ depth: 0 })).toThrow("limits.depth must be a positive number, not 0");
-    expect(() => limitsOf({ depth: "1" as never })).toThrow("limits.depth must be a positive number, not 1");
-    expect(() => limitsOf({ dept: 1 } as never)).toThrow("limits.dept is not a limit");
+    expect(() => limitsOf({ depth: 0 })).toThrow(failure("INVALID", "limits.depth must be a positive number, not 0"));
+    expect(() => limitsOf({ depth: "1" as never })).toThrow(
+      failure("INVALID", "limits.depth must be a positive number, not 1"),
+    );
+    expect(() => limitsOf({ dept: 1 } as never)).toThrow(failure("INVALID", "limits.dept is not a limit"));
   });
 });
 
@@ -152,9 +155,9 @@ describe("cache directories", () => {
 
 describe("git()", () => {
   it("refuses addresses it cannot follow", () => {
-    expect(() => git({ url: "" })).toThrow("url is empty");
-    expect(() => git({ url: "https://" })).toThrow("url is not a valid URL");
-    expect(() => git({ url: "ftp://a/b" })).toThrow("url: ftp: is not supported");
+    expect(() => git({ url: "" })).toThrow(failure("INVALID", "url is empty"));
+    expect(() => git({ url: "https://" })).toThrow(failure("INVALID", "url is not a valid URL"));
+    expect(() => git({ url: "ftp://a/b" })).toThrow(failure("UNSUPPORTED", "url: ftp: is not supported"));
     expect(() => git({ url: "a", ref: { tag: "a b" } })).toThrow(expect.objectContaining({ code: "INVALID" }));
     expect(() => git({ url: "a", limits: { depth: -1 } })).toThrow(expect.objectContaining({ code: "INVALID" }));
   });

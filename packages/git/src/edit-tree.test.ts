@@ -14,6 +14,7 @@ import {
 } from "./object.ts";
 import { compareNames } from "./object.ts";
 import type { TreeReader } from "./tree.ts";
+import { failure } from "./testing/failure.ts";
 
 /** Trees and blobs by id; what an edit makes is added. */
 function repository(): TreeReader & {
@@ -117,7 +118,9 @@ describe("editTree", () => {
   ] as [Edits, string][])("refuses %j", (edits, message) => {
     const repo = repository();
     const root = repo.edit(undefined, { file: "1", "dir/x": "2" });
-    expect(() => repo.edit(root, edits)).toThrow(message);
+    expect(() => repo.edit(root, edits)).toThrow(
+      failure(Object.values(edits)[0] === null ? "NOT_FOUND" : "INVALID", message),
+    );
   });
 });
 

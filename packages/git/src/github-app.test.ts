@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { githubApp, type GitHubAppOptions } from "./github-app.ts";
+import { failure } from "./testing/failure.ts";
 
 const { privateKey, publicKey } = generateKeyPairSync("rsa", {
   modulusLength: 2048,
@@ -165,7 +166,7 @@ describe("githubApp", () => {
     ] as const) {
       const credentials = githubApp({ appId: 1, privateKey, ...(apiUrl !== undefined && { apiUrl }) });
       await expect(credentials({ url: "https://evil.example.com/a/b", attempt: 1 })).rejects.toThrow(
-        `the GitHub App's credentials are for ${host}, and not given to evil.example.com`,
+        failure("FORBIDDEN", `the GitHub App's credentials are for ${host}, and not given to evil.example.com`),
       );
     }
     await expect(app()({ url: `http://${base}/acme`, attempt: 1 })).rejects.toMatchObject({
@@ -239,6 +240,8 @@ describe("githubApp", () => {
         expect.objectContaining({ code: "INVALID", message: "githubApp: privateKey is no RSA private key in PEM" }),
       );
     for (const apiUrl of ["http://ghe.example.com/api/v3", "ghe.example.com", "ftp://localhost.example.com"])
-      expect(() => githubApp({ appId: 1, privateKey, apiUrl })).toThrow("githubApp: apiUrl is no https: URL");
+      expect(() => githubApp({ appId: 1, privateKey, apiUrl })).toThrow(
+        failure("INVALID", "githubApp: apiUrl is no https: URL"),
+      );
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { hostOf, parseGitmodules, submoduleUrl } from "./gitmodules.ts";
+import { failure } from "./testing/failure.ts";
 
 describe("parseGitmodules", () => {
   it("reads sections as git does", () => {
@@ -55,11 +56,11 @@ describe("submoduleUrl", () => {
     ["git@h:b", "../../c"],
     ["b", "../../c"],
   ])("%s: %s leads out of the host", (parent, url) => {
-    expect(() => submoduleUrl(parent, url)).toThrow(`${JSON.stringify(url)} leads out of the host`);
+    expect(() => submoduleUrl(parent, url)).toThrow(failure("INVALID", `${JSON.stringify(url)} leads out of the host`));
   });
 
   it("refuses what is no address", () => {
-    expect(() => submoduleUrl("https://h/a/b", "./c/../../d")).toThrow("is no address");
+    expect(() => submoduleUrl("https://h/a/b", "./c/../../d")).toThrow(failure("INVALID", "is no address"));
     expect(() => submoduleUrl("https://h/a/b", "../")).toThrow(
       expect.objectContaining({ code: "INVALID", message: '"../" is no address' }),
     );
@@ -82,7 +83,7 @@ describe("hostOf", () => {
   ])("%s", (url, host) => expect(hostOf(url)).toBe(host));
 
   it("knows no other protocols", () => {
-    expect(() => hostOf("ext::sh -c true")).toThrow("ext: is not supported");
+    expect(() => hostOf("ext::sh -c true")).toThrow(failure("UNSUPPORTED", "ext: is not supported"));
     const unsupported = { code: "UNSUPPORTED", message: "git: is not supported" };
     expect(() => hostOf("Git://h/a")).toThrow(expect.objectContaining(unsupported));
     const invalid = { code: "INVALID", message: "the submodule's URL is not a valid URL" };

@@ -5,6 +5,7 @@ import { deflateSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openLocalRepository, type LocalRepository } from "./local-repository.ts";
 import { commitData, oidOf, tagData, type ObjectType } from "./object.ts";
+import { failure } from "./testing/failure.ts";
 
 const A = "a".repeat(40);
 const B = "b".repeat(40);
@@ -80,7 +81,7 @@ describe("openLocalRepository", () => {
     ]);
     expect(open("repo").list(["HEAD"])).toEqual([{ name: "HEAD", oid: A, target: "refs/heads/main" }]);
     write("odd/.git", "gitdir ../repo\n");
-    expect(() => open("odd")).toThrow("is no Git repository");
+    expect(() => open("odd")).toThrow(failure("NOT_FOUND", "is no Git repository"));
   });
 
   it("knows the branch that a work tree shows", () => {

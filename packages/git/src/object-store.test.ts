@@ -7,6 +7,7 @@ import { diskStore, memoryStore, type ObjectStore } from "./object-store.ts";
 import { buildPack, packEntry } from "./pack-entry.ts";
 import { ingestPack, type IngestedPack } from "./pack-ingest.ts";
 import { ObjectTreeReader } from "./tree.ts";
+import { failure } from "./testing/failure.ts";
 
 const LIMITS = { packObjects: Infinity, inflatedBytes: Infinity, objectBytes: Infinity };
 const GRACE = 600_000;
@@ -89,7 +90,7 @@ describe("packs that another process removes", () => {
     expect(store.removals).toBe(removals + 1);
     expect(reader.tree(treeId)).toEqual([{ name: "file", mode: 0o100644, oid: blobId }]);
     expect(reader.blob(blobId, "file")).toEqual(blob);
-    expect(() => reader.present().tree(treeId)).toThrow(`the repository lacks tree ${treeId}`);
+    expect(() => reader.present().tree(treeId)).toThrow(failure("INCOMPLETE", `the repository lacks tree ${treeId}`));
     expect(reader.present().has(blobId)).toBe(false);
     letGo();
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { oidOf, parseCommit, parseTag, parseTree } from "./object.ts";
+import { failure } from "./testing/failure.ts";
 
 const A = "a".repeat(40);
 const B = "b".repeat(40);
@@ -50,9 +51,13 @@ describe("parseCommit", () => {
   });
 
   it("refuses one without a tree", () => {
-    expect(() => parseCommit("id", Buffer.from("author a <a@b> 1 +0000\n\n"))).toThrow("commit id names no tree");
-    expect(() => parseCommit("id", Buffer.from(`tree ${A}0\n\n`))).toThrow("commit id names no tree");
-    expect(() => parseCommit("id", Buffer.from("tree"))).toThrow("commit id names no tree");
+    expect(() => parseCommit("id", Buffer.from("author a <a@b> 1 +0000\n\n"))).toThrow(
+      failure("INVALID", "commit id names no tree"),
+    );
+    expect(() => parseCommit("id", Buffer.from(`tree ${A}0\n\n`))).toThrow(
+      failure("INVALID", "commit id names no tree"),
+    );
+    expect(() => parseCommit("id", Buffer.from("tree"))).toThrow(failure("INVALID", "commit id names no tree"));
   });
 
   it("leaves out a parent that is no id", () => {
@@ -67,7 +72,7 @@ describe("parseTag", () => {
   });
 
   it("refuses one that stands for nothing", () => {
-    expect(() => parseTag("id", Buffer.from("tag v1\n\n"))).toThrow("tag id names no object");
+    expect(() => parseTag("id", Buffer.from("tag v1\n\n"))).toThrow(failure("INVALID", "tag id names no object"));
   });
 });
 
@@ -95,9 +100,9 @@ describe("parseTree", () => {
         /^tree id is damaged at byte (?:0|29)$/,
       );
     }
-    expect(() => parseTree("id", entry("100x44", "b"))).toThrow("tree id is damaged at byte 0");
-    expect(() => parseTree("id", entry("1006440", "b"))).toThrow("tree id is damaged at byte 0");
-    expect(() => parseTree("id", entry("6440", "b"))).toThrow("tree id is damaged at byte 0");
+    expect(() => parseTree("id", entry("100x44", "b"))).toThrow(failure("INVALID", "tree id is damaged at byte 0"));
+    expect(() => parseTree("id", entry("1006440", "b"))).toThrow(failure("INVALID", "tree id is damaged at byte 0"));
+    expect(() => parseTree("id", entry("6440", "b"))).toThrow(failure("INVALID", "tree id is damaged at byte 0"));
   });
 
   it("refuses a name that is not UTF-8", () => {

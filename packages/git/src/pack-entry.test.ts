@@ -1,6 +1,7 @@
 import { deflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { buildPack, inflateExactly, packEntry, readEntryHeader } from "./pack-entry.ts";
+import { failure } from "./testing/failure.ts";
 
 const header = (...bytes: number[]): ReturnType<typeof readEntryHeader> => readEntryHeader(Buffer.from(bytes), 0);
 const damaged = expect.objectContaining({ code: "INCOMPLETE" });
@@ -39,12 +40,14 @@ describe("readEntryHeader", () => {
   });
 
   it("refuses types there are none of, bases before the pack's beginning, and what is cut short", () => {
-    expect(() => header(0x00)).toThrow("the pack is damaged at byte 0: no entry stands there");
+    expect(() => header(0x00)).toThrow(failure("INCOMPLETE", "the pack is damaged at byte 0: no entry stands there"));
     expect(() => header(0x51)).toThrow(damaged);
     expect(() => header()).toThrow(damaged);
     expect(() => header(0x95)).toThrow(damaged);
     expect(() => header(0x61)).toThrow(damaged);
-    expect(() => readEntryHeader(Buffer.from([0x61, 0x00]), 0, 100)).toThrow("damaged at byte 100");
+    expect(() => readEntryHeader(Buffer.from([0x61, 0x00]), 0, 100)).toThrow(
+      failure("INCOMPLETE", "damaged at byte 100"),
+    );
     expect(readEntryHeader(Buffer.from([0x61, 88]), 0, 100).kind).toEqual({ baseOffset: 12 });
     expect(() => readEntryHeader(Buffer.from([0x61, 89]), 0, 100)).toThrow(damaged);
     expect(() => header(0xb0, ...Array.from({ length: 8 }, () => 0xff), 1)).toThrow(damaged);
@@ -81,10 +84,10 @@ describe("inflateExactly", () => {
 
   it("refuses more and less than was said", () => {
     expect(() => inflateExactly(compressed, data.length - 1)).toThrow(
-      `does not inflate to its ${data.length - 1} bytes`,
+      failure("INCOMPLETE", `does not inflate to its ${data.length - 1} bytes`),
     );
     expect(() => inflateExactly(compressed, data.length + 1)).toThrow(
-      `inflates to ${data.length} bytes, not ${data.length + 1}`,
+      failure("INCOMPLETE", `inflates to ${data.length} bytes, not ${data.length + 1}`),
     );
     expect(() => inflateExactly(compressed, 0)).toThrow(damaged);
     expect(inflateExactly(deflateSync(Buffer.alloc(0)), 0).data.length).toBe(0);

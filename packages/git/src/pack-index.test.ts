@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { buildIndex, PackIndex } from "./pack-index.ts";
+import { failure } from "./testing/failure.ts";
 
 const trailer = Buffer.alloc(20, 7);
 const oid = (first: string, last = "0"): string => first + "0".repeat(37) + last;
@@ -44,17 +45,19 @@ describe("a pack index", () => {
   });
 
   it("refuses what is none, old or cut short", () => {
-    expect(() => new PackIndex(Buffer.alloc(100))).toThrow("a pack index is cut short");
-    expect(() => new PackIndex(Buffer.alloc(2000))).toThrow("a pack index is not of version 2");
+    expect(() => new PackIndex(Buffer.alloc(100))).toThrow(failure("INCOMPLETE", "a pack index is cut short"));
+    expect(() => new PackIndex(Buffer.alloc(2000))).toThrow(failure("UNSUPPORTED", "a pack index is not of version 2"));
     const cut = expect.objectContaining({ code: "INCOMPLETE", message: "a pack index is cut short" }) as Error;
     for (let length = 0; length < 8 + 1024 + 5 * 28 + 40; length++)
       expect(() => new PackIndex(bytes.subarray(0, length)), `${length}`).toThrow(cut);
     expect(new PackIndex(bytes.subarray(0, 8 + 1024 + 5 * 28 + 40)).count).toBe(5);
     const far = Buffer.from(bytes);
     far.writeUInt32BE(0x80000002, 8 + 1024 + 5 * 24);
-    expect(() => new PackIndex(far).offsetOf(oid("00", "1"))).toThrow("a pack index is cut short");
+    expect(() => new PackIndex(far).offsetOf(oid("00", "1"))).toThrow(
+      failure("INCOMPLETE", "a pack index is cut short"),
+    );
     const version = Buffer.from(bytes);
     version.writeUInt32BE(3, 4);
-    expect(() => new PackIndex(version)).toThrow("not of version 2");
+    expect(() => new PackIndex(version)).toThrow(failure("UNSUPPORTED", "not of version 2"));
   });
 });

@@ -4,6 +4,7 @@ import { commitData, tagData } from "./object.ts";
 import { pgpVerifier, publicKeyBlocks } from "./pgp-signature.ts";
 import { pgpSigner } from "./pgp-signer.ts";
 import { createVerifier } from "./verify.ts";
+import { failure } from "./testing/failure.ts";
 
 interface Pair {
   readonly public: string;
@@ -200,10 +201,12 @@ describe("PGP signatures", { timeout: 60_000 }, () => {
   });
 
   it("refuses keys that are none, or private", async () => {
-    expect(() => publicKeyBlocks(`${ann.public}\n${ann.private}`)).toThrow("verify.pgpKeys holds a private key");
-    expect(() => publicKeyBlocks("keys")).toThrow("verify.pgpKeys holds no armored public key");
+    expect(() => publicKeyBlocks(`${ann.public}\n${ann.private}`)).toThrow(
+      failure("INVALID", "verify.pgpKeys holds a private key"),
+    );
+    expect(() => publicKeyBlocks("keys")).toThrow(failure("INVALID", "verify.pgpKeys holds no armored public key"));
     expect(() => publicKeyBlocks(ann.public.slice(0, -40))).toThrow(
-      "verify.pgpKeys holds a public key that is cut short",
+      failure("INVALID", "verify.pgpKeys holds a public key that is cut short"),
     );
     const broken = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxxxx\n-----END PGP PUBLIC KEY BLOCK-----\n";
     await expect(verdict(ann.public + broken, "")).rejects.toMatchObject({
@@ -234,9 +237,13 @@ describe("PGP signatures", { timeout: 60_000 }, () => {
       });
       const tagged = tagData(tag, await sign(tagData(tag)));
       expect(await ofTag("id", tagged, "v1", tag.object)).toEqual({ ...by, object: "tag" });
-      await expect(ofTag("id", tagged, "v2", tag.object)).rejects.toThrow("its signature is for tag v1");
+      await expect(ofTag("id", tagged, "v2", tag.object)).rejects.toThrow(
+        failure("UNVERIFIED", "its signature is for tag v1"),
+      );
       const ssh = commitData(content, "-----BEGIN SSH SIGNATURE-----\nx\n-----END SSH SIGNATURE-----");
-      await expect(commit("id", ssh)).rejects.toThrow("commit id: is signed with an SSH key, and none is allowed");
+      await expect(commit("id", ssh)).rejects.toThrow(
+        failure("UNVERIFIED", "commit id: is signed with an SSH key, and none is allowed"),
+      );
     });
 
     it("a locked key asks for its passphrase, and says nothing of either", async () => {

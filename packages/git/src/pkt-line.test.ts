@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PacketReader, packetLine, packetText } from "./pkt-line.ts";
+import { failure } from "./testing/failure.ts";
 
 const reader = (text: string): PacketReader => new PacketReader(Buffer.from(text));
 
@@ -13,7 +14,7 @@ describe("packetLine", () => {
 
   it("takes the longest packet and refuses a longer one", () => {
     expect(packetLine("x".repeat(65516)).slice(0, 4)).toBe("fff0");
-    expect(() => packetLine("x".repeat(65517))).toThrow("a packet of 65521 bytes is over 65520");
+    expect(() => packetLine("x".repeat(65517))).toThrow(failure("INVALID", "a packet of 65521 bytes is over 65520"));
   });
 });
 
@@ -43,14 +44,20 @@ describe("PacketReader", () => {
         expect.objectContaining({ code: "INCOMPLETE" }),
       );
     }
-    expect(() => reader("0005a0006b").untilFlush()).toThrow("the server's answer was cut short in a packet at byte 5");
+    expect(() => reader("0005a0006b").untilFlush()).toThrow(
+      failure("INCOMPLETE", "the server's answer was cut short in a packet at byte 5"),
+    );
   });
 
   it("refuses what is no length", () => {
-    expect(() => reader("<html>").next()).toThrow("the server's answer is no Git protocol at byte 0");
-    expect(() => reader("0005a00g0").untilFlush()).toThrow("the server's answer is no Git protocol at byte 5");
-    expect(() => reader(" 005a").next()).toThrow("no Git protocol");
-    expect(() => reader("0003").next()).toThrow("a packet of length 3 at byte 0");
+    expect(() => reader("<html>").next()).toThrow(
+      failure("INVALID", "the server's answer is no Git protocol at byte 0"),
+    );
+    expect(() => reader("0005a00g0").untilFlush()).toThrow(
+      failure("INVALID", "the server's answer is no Git protocol at byte 5"),
+    );
+    expect(() => reader(" 005a").next()).toThrow(failure("INVALID", "no Git protocol"));
+    expect(() => reader("0003").next()).toThrow(failure("INVALID", "a packet of length 3 at byte 0"));
   });
 
   it("reads upper case digits", () => {
@@ -66,6 +73,8 @@ describe("packetText", () => {
   });
 
   it("refuses a packet without data", () => {
-    expect(() => packetText("flush")).toThrow("the server sent a flush packet where a line was due");
+    expect(() => packetText("flush")).toThrow(
+      failure("INVALID", "the server sent a flush packet where a line was due"),
+    );
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { packetLine } from "./pkt-line.ts";
 import { NO_OBJECT, parsePushReport, pushRequest } from "./receive-pack.ts";
+import { failure } from "./testing/failure.ts";
 
 const A = "a".repeat(40);
 const plain = new Set(["report-status"]);
@@ -15,7 +16,9 @@ describe("pushRequest", () => {
       `${packetLine(`${NO_OBJECT} ${A} ${ref}\0report-status agent=trueup\n`)}0000`,
     );
     expect(pushRequest({ ref, from: A, to: A }, banded)).toContain("\0report-status side-band-64k agent=trueup\n");
-    expect(() => pushRequest({ ref, from: A, to: A }, new Set())).toThrow("the server does not offer report-status");
+    expect(() => pushRequest({ ref, from: A, to: A }, new Set())).toThrow(
+      failure("UNSUPPORTED", "the server does not offer report-status"),
+    );
   });
 });
 
@@ -31,9 +34,11 @@ describe("parsePushReport", () => {
 
   it("does not take another ref's word, or half an answer, for it", () => {
     expect(() => parsePushReport(Buffer.from(report("unpack ok", "ok refs/heads/other")), ref, plain)).toThrow(
-      "does not say what became of the ref",
+      failure("INVALID", "does not say what became of the ref"),
     );
-    expect(() => parsePushReport(Buffer.from(report(`ok ${ref}`)), ref, plain)).toThrow("is no report");
+    expect(() => parsePushReport(Buffer.from(report(`ok ${ref}`)), ref, plain)).toThrow(
+      failure("INVALID", "is no report"),
+    );
     const whole = band(report("unpack ok", `ok ${ref}`));
     for (let at = 0; at < whole.length; at++) {
       expect(() => parsePushReport(Buffer.from(whole.subarray(0, at)), ref, banded), `${at}`).toThrow(

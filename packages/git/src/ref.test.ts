@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { chooseRef, describeWanted, isRefName, parseRef, prefixesOf } from "./ref.ts";
+import { failure } from "./testing/failure.ts";
 
 const A = "a".repeat(40);
 const B = "b".repeat(40);
@@ -20,7 +21,9 @@ describe("parseRef", () => {
   it("refuses what Git would", () => {
     expect(() => parseRef({ branch: "a..b" })).toThrow('ref {"branch":"a..b"} is not a name Git allows');
     expect(() => parseRef({ commit: "abc" })).toThrow('ref {"commit":"abc"}: a commit is 40 hex digits');
-    expect(() => parseRef({} as { tag: string })).toThrow("ref {} has none of branch, tag, commit, name, semver");
+    expect(() => parseRef({} as { tag: string })).toThrow(
+      failure("INVALID", "ref {} has none of branch, tag, commit, name, semver"),
+    );
   });
 });
 

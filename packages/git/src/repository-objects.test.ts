@@ -8,6 +8,7 @@ import { diskStore, memoryStore, repositoryObjects } from "./object-store.ts";
 import { buildPack, packEntry } from "./pack-entry.ts";
 import { ingestPack, type IngestedPack } from "./pack-ingest.ts";
 import { Pack } from "./pack.ts";
+import { failure } from "./testing/failure.ts";
 
 const LIMITS = { packObjects: Infinity, inflatedBytes: Infinity, objectBytes: Infinity };
 const idOf = (text: string): string => oidOf("blob", Buffer.from(text));
@@ -98,7 +99,9 @@ describe("repositoryObjects", () => {
     expect(readdirSync(directory).length).toBe(2);
     objects.close();
     writeFileSync(join(directory, `pack-${pack.checksum}.idx`), "none");
-    expect(() => repositoryObjects(join(root, "own"), 1000).read(missing)).toThrow(/./);
+    expect(() => repositoryObjects(join(root, "own"), 1000).read(missing)).toThrow(
+      failure("INCOMPLETE", "a pack index is cut short"),
+    );
     expect(readdirSync(directory).length).toBe(2);
   });
 
@@ -240,7 +243,10 @@ describe("diskStore", () => {
     writePack(directory, { ...right, pack: wrong.pack });
     const store = diskStore(directory, 1000);
     expect(() => store.read(idOf("right"))).toThrow(
-      `pack-${right.checksum} is damaged: object ${idOf("right")} in pack-${right.checksum} is damaged`,
+      failure(
+        "INCOMPLETE",
+        `pack-${right.checksum} is damaged: object ${idOf("right")} in pack-${right.checksum} is damaged`,
+      ),
     );
     expect(existsSync(join(directory, `pack-${right.checksum}.idx`))).toBe(false);
     store.close();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { compareNames, MODE, type TreeEntry } from "./object.ts";
 import { gitTree, ObjectTreeReader, segmentsOf, type TreeReader } from "./tree.ts";
+import { failure } from "./testing/failure.ts";
 
 class Link {
   readonly to: string;
@@ -153,8 +154,10 @@ describe("segmentsOf", () => {
     expect(segmentsOf("./a//b/.")).toEqual(["a", "b"]);
   });
   it("refuses what leads elsewhere", () => {
-    for (const path of ["/a", "a\\b", "a\0b"]) expect(() => segmentsOf(path)).toThrow("is no path inside a tree");
-    for (const path of ["..", "a/..", "a/../b"]) expect(() => segmentsOf(path)).toThrow("leads out of the tree");
+    for (const path of ["/a", "a\\b", "a\0b"])
+      expect(() => segmentsOf(path)).toThrow(failure("INVALID", "is no path inside a tree"));
+    for (const path of ["..", "a/..", "a/../b"])
+      expect(() => segmentsOf(path)).toThrow(failure("INVALID", "leads out of the tree"));
   });
 });
 
@@ -173,12 +176,16 @@ describe("ObjectTreeReader", () => {
     new ObjectTreeReader({ read: () => found as never, has: () => true, removals: 0, close: () => {} }, 10);
 
   it("says what is missing, another type, or too large", () => {
-    expect(() => object(undefined).tree("x")).toThrow("the repository lacks tree x");
-    expect(() => object({ type: "blob", data: Buffer.alloc(0) }).tree("x")).toThrow("object x is a blob, not a tree");
-    expect(() => object({ type: "tree", size: 99 }).tree("x")).toThrow("tree x has 99 bytes, over limits.objectBytes");
-    expect(() => object(undefined).blob("x", "p")).toThrow("p: the repository lacks object x");
+    expect(() => object(undefined).tree("x")).toThrow(failure("INCOMPLETE", "the repository lacks tree x"));
+    expect(() => object({ type: "blob", data: Buffer.alloc(0) }).tree("x")).toThrow(
+      failure("INVALID", "object x is a blob, not a tree"),
+    );
+    expect(() => object({ type: "tree", size: 99 }).tree("x")).toThrow(
+      failure("LIMIT", "tree x has 99 bytes, over limits.objectBytes"),
+    );
+    expect(() => object(undefined).blob("x", "p")).toThrow(failure("INCOMPLETE", "p: the repository lacks object x"));
     expect(() => object({ type: "tree", data: Buffer.alloc(0) }).blob("x", "p")).toThrow(
-      "p: object x is a tree, not a file",
+      failure("INVALID", "p: object x is a tree, not a file"),
     );
   });
 

@@ -10,6 +10,7 @@ import {
   parseLsRefs,
   refsOfAdvertisement,
 } from "./upload-pack.ts";
+import { failure } from "./testing/failure.ts";
 
 const A = "a".repeat(40);
 const B = "b".repeat(40);
@@ -50,10 +51,12 @@ describe("ls-refs", () => {
   it("refuses what is no ref, and what follows the end", () => {
     for (const line of ["x HEAD", A, `${A} `, `${A} a peeled:x`]) {
       expect(() => parseLsRefs(lines(line, "0000")), line).toThrow(
-        "the server's list of refs holds a line that is no ref",
+        failure("INVALID", "the server's list of refs holds a line that is no ref"),
       );
     }
-    expect(() => parseLsRefs(lines("0000", "0000"))).toThrow("the server's answer goes on after its end");
+    expect(() => parseLsRefs(lines("0000", "0000"))).toThrow(
+      failure("INVALID", "the server's answer goes on after its end"),
+    );
     expect(() => parseLsRefs(lines("0001", "0000"))).toThrow(code("INVALID"));
   });
 
@@ -61,7 +64,9 @@ describe("ls-refs", () => {
     expect(() => parseLsRefs(lines("ERR access\x1b[31m denied\n\n to you"))).toThrow(
       expect.objectContaining({ code: "UNAVAILABLE", message: "the server refused: access [31m denied to you" }),
     );
-    expect(() => parseLsRefs(lines(`ERR ${"x".repeat(300)}`))).toThrow(`the server refused: ${"x".repeat(200)}`);
+    expect(() => parseLsRefs(lines(`ERR ${"x".repeat(300)}`))).toThrow(
+      failure("UNAVAILABLE", `the server refused: ${"x".repeat(200)}`),
+    );
     expect(() => parseLsRefs(lines(`ERR upload-pack: not our ref ${A}`))).toThrow(code("STALE"));
   });
 });
@@ -94,9 +99,9 @@ describe("an advertisement", () => {
     }
     expect(() => checkAdvertisement(lines("0000"))).not.toThrow();
     expect(() => checkAdvertisement(lines("# service=x\n", "y", "0000", "0000"))).toThrow(
-      "the server's answer is no Git advertisement",
+      failure("INVALID", "the server's answer is no Git advertisement"),
     );
-    expect(() => checkAdvertisement(lines("ERR no"))).toThrow("the server refused: no");
+    expect(() => checkAdvertisement(lines("ERR no"))).toThrow(failure("UNAVAILABLE", "the server refused: no"));
   });
 });
 
@@ -139,14 +144,20 @@ describe("fetch, protocol 2", () => {
   });
 
   it("refuses an answer without a pack, with an error, or that goes on", () => {
-    expect(() => parseFetchV2(lines("shallow-info\n", "0000"))).toThrow("the server ended its answer before the pack");
-    expect(() => parseFetchV2(lines("packfile\n", band(3, "out of memory\n"), "0000"))).toThrow(
-      "the server refused: out of memory",
+    expect(() => parseFetchV2(lines("shallow-info\n", "0000"))).toThrow(
+      failure("INCOMPLETE", "the server ended its answer before the pack"),
     );
-    expect(() => parseFetchV2(lines("packfile\n", "", "0000"))).toThrow("the server's answer has no side band");
-    expect(() => parseFetchV2(lines("packfile\n", "0001", "0000"))).toThrow("the server's answer has no side band");
+    expect(() => parseFetchV2(lines("packfile\n", band(3, "out of memory\n"), "0000"))).toThrow(
+      failure("UNAVAILABLE", "the server refused: out of memory"),
+    );
+    expect(() => parseFetchV2(lines("packfile\n", "", "0000"))).toThrow(
+      failure("INVALID", "the server's answer has no side band"),
+    );
+    expect(() => parseFetchV2(lines("packfile\n", "0001", "0000"))).toThrow(
+      failure("INVALID", "the server's answer has no side band"),
+    );
     expect(() => parseFetchV2(Buffer.concat([answer(), lines("x")]))).toThrow(
-      "the server's answer goes on after its end",
+      failure("INVALID", "the server's answer goes on after its end"),
     );
   });
 });
@@ -198,7 +209,7 @@ describe("fetch, protocol 0", () => {
     const final = lines(`ACK ${B}\n`, band(1, "PACK"), "0000");
     expect(parseFetchV1(final, { want: [A], have: [B] }).pack.toString()).toBe("PACK");
     expect(() => parseFetchV1(lines("hello", "0000"), { want: [A], have: [] })).toThrow(
-      "the server's answer is no Git protocol",
+      failure("INVALID", "the server's answer is no Git protocol"),
     );
   });
 });

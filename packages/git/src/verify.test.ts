@@ -5,6 +5,7 @@ import { commitData, tagData } from "./object.ts";
 import { parseSshSignature, sshFingerprint, verifySshSignature } from "./ssh-signature.ts";
 import { sshString } from "./ssh-wire.ts";
 import { createVerifier, splitCommit, type VerifyOptions } from "./verify.ts";
+import { failure } from "./testing/failure.ts";
 
 interface Signer {
   readonly blob: Buffer;
@@ -145,7 +146,33 @@ describe("allowed signers", () => {
     [`ann valid-before="20261301Z" ssh-ed25519 ${key}`, "line 1: valid-before is no time: 20261301Z"],
     [`ann cert-authority ssh-ed25519 ${key}`, "line 1: certificate authorities are not supported"],
   ])("refuses %j", (text, message) => {
-    expect(() => parseAllowedSigners(text)).toThrow(message);
+    expect(() => parseAllowedSigners(text)).toThrow(
+      failure(message.includes("not supported") ? "UNSUPPORTED" : "INVALID", message),
+    );
+  });
+
+  it("reads options in quotes or not, in any case, and lines as other systems end them", () => {
+    const one = (line: string): object | undefined => parseAllowedSigners(`  ${line}\t\r\n\r\n # \r\n`)[0];
+    expect(one(`ann\tNAMESPACES=git  sk-ssh-ed25519@openssh.com ${key}=`)).toEqual({
+      principals: "ann",
+      key: `${key}=`,
+      namespaces: ["git"],
+    });
+    expect(one(`"ann b","c" namespaces="a,b" ssh-ed25519 ${key}`)).toMatchObject({
+      principals: "ann b,c",
+      namespaces: ["a", "b"],
+    });
+    expect(() => parseAllowedSigners(`ann namespaces ssh-ed25519 ${key}`)).not.toThrow();
+    expect(one(`ann valid-after=20260102030405Z ssh-ed25519 ${key}`)).toMatchObject({
+      validAfter: Date.parse("2026-01-02T03:04:05Z"),
+    });
+    expect(one(`ann valid-before="202601020304" ssh-ed25519 ${key}`)).toMatchObject({
+      validBefore: Date.parse("2026-01-02T03:04:00"),
+    });
+    for (const time of ["2026010203Z", "20260102Zx", "x20260102", "20260102030405067"])
+      expect(() => one(`ann valid-after=${time} ssh-ed25519 ${key}`), time).toThrow(
+        failure("INVALID", `allowed signers, line 1: valid-after is no time: ${time}`),
+      );
   });
 
   it("counts for a key, a namespace and a time", () => {
@@ -239,25 +266,37 @@ describe("a verifier", () => {
     const { tag: verify } = verifier({ mode: "tag" });
     expect(await verify("id", data, "v1", tag.object)).toMatchObject({ signer: "ann@example.com", object: "tag" });
     await expect(verify("id", data, "v2", tag.object)).rejects.toThrow(
-      `tag v2: its signature is for tag v1 of ${tag.object}`,
+      failure("UNVERIFIED", `tag v2: its signature is for tag v1 of ${tag.object}`),
     );
-    await expect(verify("id", data, "v1", "d".repeat(40))).rejects.toThrow("its signature is for tag v1");
-    await expect(verify("id", tagData(tag), "v1", tag.object)).rejects.toThrow("tag v1: is not signed");
+    await expect(verify("id", data, "v1", "d".repeat(40))).rejects.toThrow(
+      failure("UNVERIFIED", "its signature is for tag v1"),
+    );
+    await expect(verify("id", tagData(tag), "v1", tag.object)).rejects.toThrow(
+      failure("UNVERIFIED", "tag v1: is not signed"),
+    );
     const old = createVerifier({
       mode: "tag",
       allowedSigners: allowedSigners.replace(" ", ' valid-before="20200101Z" '),
     });
-    await expect(old.tag("id", data, "v1", tag.object)).rejects.toThrow("is not an allowed signer");
+    await expect(old.tag("id", data, "v1", tag.object)).rejects.toThrow(
+      failure("UNVERIFIED", "is not an allowed signer"),
+    );
   });
 
   it("refuses options by which nothing could be verified", () => {
-    expect(() => createVerifier({ allowedSigners: "# nobody\n" })).toThrow("verify.allowedSigners names nobody");
+    expect(() => createVerifier({ allowedSigners: "# nobody\n" })).toThrow(
+      failure("INVALID", "verify.allowedSigners names nobody"),
+    );
     const needed = { code: "INVALID", message: "verify needs allowedSigners or pgpKeys" };
     expect(() => createVerifier({})).toThrow(expect.objectContaining(needed));
     const pgpKeys = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----\n";
     for (const options of [{ pgpKeys }, { allowedSigners }, { pgpKeys, allowedSigners }])
       expect(createVerifier(options).mode).toBe("commit");
-    expect(() => createVerifier({ pgpKeys: "" })).toThrow("verify.pgpKeys holds no armored public key");
-    expect(() => verifier({ mode: "head" as never })).toThrow("verify.mode must be commit, tag or both, not head");
+    expect(() => createVerifier({ pgpKeys: "" })).toThrow(
+      failure("INVALID", "verify.pgpKeys holds no armored public key"),
+    );
+    expect(() => verifier({ mode: "head" as never })).toThrow(
+      failure("INVALID", "verify.mode must be commit, tag or both, not head"),
+    );
   });
 });

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MODE, oidOf } from "./object.ts";
 import { limitsOf, type GitLimits } from "./options.ts";
 import { WorkingFiles } from "./working-files.ts";
+import { failure } from "./testing/failure.ts";
 
 const EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
@@ -198,7 +199,7 @@ describe("WorkingFiles", () => {
     const id = await small.scan();
     const oid = small.view(id)?.tree(id)[0]?.oid ?? "";
     expect(() => small.view(id)?.blob(oid, "large")).toThrow(
-      `large: has ${2 * chunk + 5} bytes, over limits.objectBytes (${chunk})`,
+      failure("LIMIT", `large: has ${2 * chunk + 5} bytes, over limits.objectBytes (${chunk})`),
     );
   });
 

@@ -15,6 +15,7 @@ import { DEFAULT_LIMITS } from "./options.ts";
 import { packetLine } from "./pkt-line.ts";
 import { smallServer, type SmallServer } from "./testing/small-server.ts";
 import { TrueUpError } from "@trueup/spec";
+import { failure } from "./testing/failure.ts";
 
 const author = { name: "Ann", email: "ann@example.com" };
 
@@ -461,9 +462,11 @@ describe("gitWriter, behind http", () => {
     await expect(small.commit({ ...change, branch: "none" })).rejects.toMatchObject({
       message: `${server.url}: there is no refs/heads/none`,
     });
-    expect(() => gitWriter({ url: server.url, proxy: "ftp://p" })).toThrow("proxy: ftp: is none of");
+    expect(() => gitWriter({ url: server.url, proxy: "ftp://p" })).toThrow(
+      failure("INVALID", "proxy: ftp: is none of"),
+    );
     expect(() => gitWriter({ url: server.url, limits: { depth: 0 } })).toThrow(
-      "limits.depth must be a positive number",
+      failure("INVALID", "limits.depth must be a positive number"),
     );
   });
 
