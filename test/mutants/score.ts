@@ -39,6 +39,6 @@ export function survivors(results: readonly MutantResult[]): string[] {
       const { line, column } = location.start;
       const text = replacement.replaceAll(/\s+/g, " ");
       const note = status === "NoCoverage" ? " (not reached)" : "";
-      return `${relative(".", fileName)}:${line + 1}:${column + 1} ${mutatorName}: ${text}${note}`;
+      return `${relative(".", fileName)}:${line}:${column} ${mutatorName}: ${text}${note}`;
     });
 }
