@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkHost, guardedLookup, isBlockedAddress } from "./address.ts";
 import { defaultCacheDirectory, repositoryDirectory } from "./cache-directory.ts";
-import { git } from "./git.ts";
+import { git, parseLocation } from "./git.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 import { parsePackedRefs } from "./local-repository.ts";
 import { DEFAULT_LIMITS, limitsOf } from "./options.ts";
@@ -150,6 +150,33 @@ describe("cache directories", () => {
     expect(repositoryDirectory("/c", `https://h/${"x".repeat(50)}`)).toMatch(/^\/c\/x{40}-[0-9a-f]{16}$/);
     expect(repositoryDirectory("/c", "https://h/a b_ü.c/")).toMatch(/^\/c\/-[0-9a-f]{16}$/);
     expect(repositoryDirectory("/c", "https://a/x")).not.toBe(repositoryDirectory("/c", "https://b/x"));
+  });
+});
+
+describe("parseLocation", () => {
+  it.each([
+    ["/srv/a.git", "/srv/a.git"],
+    ["a/b", "a/b"],
+    ["./a:b", "./a:b"],
+    ["c://a", "c://a"],
+    ["file:///srv/a%20b", "/srv/a b"],
+    ["FILE:///srv/a", "/srv/a"],
+    ["https://h/a", undefined],
+    ["HTTP://h/a", undefined],
+    ["ssh://h/a", undefined],
+    ["git@h:a", undefined],
+  ])("%s is at %s", (url, path) => {
+    expect(parseLocation(url)).toBe(path);
+  });
+
+  it.each([
+    ["", "INVALID", "url is empty"],
+    ["https://", "INVALID", "url is not a valid URL"],
+    ["http://[", "INVALID", "url is not a valid URL"],
+    ["ftp://h/a", "UNSUPPORTED", "url: ftp: is not supported"],
+    ["git+x-1.0://h/a", "UNSUPPORTED", "url: git+x-1.0: is not supported"],
+  ] as const)("%j is refused", (url, code, message) => {
+    expect(() => parseLocation(url)).toThrow(failure(code, message));
   });
 });
 

@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { repository, sourceCases, type SourceFiles, type TestRepository } from "@trueup/testkit";
 import type { Source } from "@trueup/spec";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -13,6 +14,83 @@ const temporary = (): Promise<string> => mkdtemp(join(tmpdir(), "trueup-git-"));
 const remove = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
 
 for (const kind of ["path", "http"] as const) {
+  describe(`a source, ${kind}, of a part`, () => {
+    let root: string;
+    let repo: TestRepository;
+    let server: SmallServer | undefined;
+
+    beforeEach(async () => {
+      root = await temporary();
+      repo = await repository(join(root, "repo"));
+      await repo.commit("first", {
+        "a.md": "a",
+        "b/c.md": "c",
+        "b/d.yaml": "d",
+        "e.yaml": "e",
+        ".sourceignore": "e.*\n",
+      });
+      await repo.tag("v1.1.0");
+      server = kind === "http" ? await smallServer(repo.path) : undefined;
+    });
+    afterEach(async () => {
+      await server?.close();
+      await remove(root);
+    });
+    async function paths(options: Partial<GitOptions>): Promise<string[]> {
+      const source = git({ url: server?.url ?? pathToFileURL(repo.path).href, cacheDir: false, ...options });
+      const { tree } = await source.open(await source.resolve());
+      const walk = async (at: string): Promise<string[]> => {
+        const found: string[] = [];
+        for (const { path, type } of await tree.list(at)) {
+          if (type === "directory") found.push(...(await walk(path)));
+          else found.push(path);
+        }
+        return found;
+      };
+      const found = await walk("");
+      await source.close?.();
+      return found;
+    }
+
+    it("leaves out what the repository or the caller names", async () => {
+      expect(await paths({})).toEqual([".sourceignore", "a.md", "b/c.md", "b/d.yaml"]);
+      expect(await paths({ ignore: "*.md\n!e.yaml\n" })).toEqual([".sourceignore", "b/d.yaml", "e.yaml"]);
+    });
+
+    it("has the wanted paths alone", async () => {
+      expect(await paths({ sparse: ["b/c.md"] })).toEqual([".sourceignore", "b/c.md"]);
+      expect(await paths({ sparse: ["b"], ignore: "*.yaml" })).toEqual([".sourceignore", "b/c.md"]);
+    });
+
+    it("follows what it is told to", async () => {
+      const id = await repo.head();
+      const source = (ref: GitOptions["ref"]): Source =>
+        git({ url: server?.url ?? repo.path, cacheDir: false, ...(ref !== undefined && { ref }) });
+      for (const [ref, found] of [
+        [undefined, "refs/heads/main"],
+        ["main", "refs/heads/main"],
+        ["v1.1.0", "refs/tags/v1.1.0"],
+        [{ semver: "1.x" }, "refs/tags/v1.1.0"],
+        [{ name: "refs/heads/main" }, "refs/heads/main"],
+      ] as const)
+        expect(await source(ref).resolve(), JSON.stringify(ref)).toEqual({ id, ref: found });
+      expect(await source({ commit: id }).resolve()).toEqual({ id });
+      await expect(source({ branch: "none" }).resolve()).rejects.toMatchObject({
+        code: "NOT_FOUND",
+        message: `${server?.url ?? repo.path}: there is no refs/heads/none`,
+      });
+      await expect(source({ commit: id }).resolve({ signal: AbortSignal.abort() })).rejects.toMatchObject({
+        code: "ABORTED",
+      });
+      const none = "f".repeat(40);
+      if (kind === "path")
+        await expect(source("main").open({ id: none })).rejects.toMatchObject({
+          code: "NOT_FOUND",
+          message: `${repo.path}: there is no commit ${none}`,
+        });
+    });
+  });
+
   describe(`a source, ${kind}`, () => {
     const cases = sourceCases({
       async create(files) {
