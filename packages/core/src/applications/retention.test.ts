@@ -69,6 +69,19 @@ describe("retention", () => {
     ]);
   });
 
+  it("asks the store for what is limited, and for nothing else", async () => {
+    const asked: unknown[] = [];
+    const store: Store = { ...memoryStore(), prune: async (options) => (asked.push(options), { history: 0 }) };
+    for (const limits of [{ historyMs: 300 }, { historyKeep: 4 }, {}]) {
+      const stop = new AbortController();
+      const emit = (event: unknown): void => expect.fail(JSON.stringify(event));
+      const loop = keepPruned({ retention: limits, store, now: () => 1_000, emit }, stop.signal);
+      stop.abort();
+      await loop;
+    }
+    expect(asked).toStrictEqual([{ historyBefore: 700 }, { historyKeep: 4 }, {}]);
+  });
+
   it("is refused where it makes no sense, or the store cannot", () => {
     const store = memoryStore();
     expect(() => checkRetention({}, store)).not.toThrow();

@@ -123,11 +123,17 @@ describe("writes", () => {
 
   it("have a deadline, named by target and method", async () => {
     const stuck = async () => await new Promise(() => {});
-    const target = guarded({ apply: stuck, delete: stuck, identity: stuck, plan: stuck, observe: stuck });
+    const target = guarded(
+      Object.fromEntries(
+        ["apply", "delete", "identity", "plan", "observe", "release", "capabilities"].map((method) => [method, stuck]),
+      ),
+    );
     await expect(target.apply(item, planned, absent, context)).rejects.toThrow("t.apply did not answer within 200 ms");
     await expect(target.delete(tracked, absent, context)).rejects.toThrow("t.delete did not answer within 200 ms");
     await expect(target.identity()).rejects.toThrow("t.identity did not answer within 200 ms");
     await expect(target.plan(item, absent, context)).rejects.toThrow("t.plan did not answer within 200 ms");
+    await expect(target.release?.(tracked, context)).rejects.toThrow("t.release did not answer within 200 ms");
+    await expect(target.capabilities()).rejects.toThrow("t.capabilities did not answer within 200 ms");
     expect((await target.observe([item], context)).get(key)).toMatchObject({
       status: "unknown",
       error: { code: "TIMEOUT" },
@@ -150,4 +156,28 @@ it("an identity is the target's, or its name", async () => {
   expect(await guarded({ identity: async () => "cluster-1" }).identity()).toBe("cluster-1");
   for (const answer of ["", undefined, 5])
     await expect(guarded({ identity: async () => answer }).identity()).rejects.toMatchObject({ code: "INTERNAL" });
+});
+
+it("capabilities are the target's, where it tells them", async () => {
+  const capabilities = { apiVersions: ["v1", "apps/v1"] };
+  expect(await guarded({ capabilities: undefined }).capabilities()).toBeUndefined();
+  expect(await guarded({ capabilities: async () => capabilities }).capabilities()).toEqual(capabilities);
+  for (const [answer, told] of [
+    [undefined, "undefined"],
+    ["v1", "a string"],
+    [{}, "an object without a status"],
+    [{ apiVersions: "v1" }, "an object without a status"],
+  ])
+    await expect(guarded({ capabilities: async () => answer }).capabilities()).rejects.toMatchObject({
+      code: "INTERNAL",
+      message: `t.capabilities answered ${told as string}, which is not in its contract`,
+    });
+});
+
+it("a release is the target's own, with its context; a target that cannot has none", async () => {
+  const asked: unknown[] = [];
+  const release = async (...given: unknown[]) => void asked.push(...given);
+  await guarded({ release }).release?.(tracked, context);
+  expect(asked).toEqual([tracked, { ...context, signal: expect.any(AbortSignal) as AbortSignal }]);
+  expect(guarded({ release: undefined }).release).toBeUndefined();
 });

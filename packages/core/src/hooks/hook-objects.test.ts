@@ -87,7 +87,9 @@ describe("a generated name", () => {
     const both = annotated("pre-sync", undefined, { name: "fixed", generateName: "m-" });
     const generated = annotated("pre-sync", undefined, { generateName: "m-" });
     expect(split(both).hooks[0]?.declared).toBe(both);
-    expect(split(both, generated).hooks[0]?.declared).toBe(both);
+    const { hooks } = split(both, generated);
+    expect(hooks[0]?.declared).toBe(both);
+    expect(hooks[1]?.declared.manifest.metadata.name).toMatch(/^m-[0-9a-f]{10}$/);
   });
 
   it("leaves the hook known by what it is made from", () => {

@@ -4,8 +4,10 @@ import { afterEach, describe, expect, it } from "vitest";
 import { createController, type Controller } from "../controller.ts";
 import type { ControllerEvent } from "../events.ts";
 import { memoryStore } from "../memory/memory-store.ts";
+import { createRuntime, type Engine, type Runtime } from "../runtime.ts";
 import { splitStore } from "../testing/split-store.ts";
 import { annotated, config, names, until } from "../testing/world.ts";
+import { findHolders } from "./moves.ts";
 
 interface Pair {
   readonly controller: Controller;
@@ -494,4 +496,32 @@ it("what was taken over as it stands is no drift: the receiver has just looked a
   await synced(it, "receiver");
   expect(moves(it.events)).toEqual(["giver → receiver"]);
   expect(it.controller.status("receiver").sync).toBe("synced");
+});
+
+it("who has an object is looked up in records of the same source that were not read yet, and in no other", async () => {
+  const store = memoryStore();
+  const runtimes = ["asks", "has", "has-none", "ran", "elsewhere"].map((name): [string, Runtime] => [
+    name,
+    createRuntime(
+      { name, source: name === "elsewhere" ? "copy" : "repo", target: "live" },
+      new Map(),
+      async () => new Map(),
+    ),
+  ]);
+  const applications = new Map(runtimes);
+  applications.get("ran")!.record = { state: {}, inventory: new Map(), token: 1 };
+  const lease = (await store.claim("has", "test", 1_000))!;
+  const row = { key: key("a"), apiVersion: "v1", dependsOn: [] };
+  await store.write([{ application: "has", lease, rows: [{ type: "track", tracked: row }] }]);
+  const read: string[] = [];
+  const engine = {
+    applications,
+    store: { ...store, read: async (name: string) => (read.push(name), await store.read(name)) },
+  } as unknown as Engine;
+  expect(await findHolders(engine, applications.get("asks")!, [key("a"), key("b")])).toEqual(
+    new Map([[key("a"), "has"]]),
+  );
+  expect(read).toEqual(["has", "has-none"]);
+  expect(await findHolders(engine, applications.get("asks")!, [])).toEqual(new Map());
+  expect(read).toHaveLength(2);
 });

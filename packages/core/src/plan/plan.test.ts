@@ -42,10 +42,14 @@ describe("what is declared", () => {
     target.remove(keyFor("b"));
     const planning = await planFor(target, [manifest("a"), manifest("b")], { rows: [row] });
     expect(summary(planning)).toEqual(["create a: new in Git", "create b: it was gone"]);
-    const [first] = planning.plan.changes;
-    expect(first).toMatchObject({ origin: { file: "a.yaml", line: 1 }, stamp: "create", after: manifest("a") });
-    expect(first?.before).toBeUndefined();
-    expect(first?.patch).toBeUndefined();
+    expect(planning.plan.changes[0]).toStrictEqual({
+      key: keyFor("a"),
+      action: "create",
+      reason: "new in Git",
+      stamp: "create",
+      origin: { file: "a.yaml", line: 1 },
+      after: manifest("a"),
+    });
     expect(planning.plan).toMatchObject({ application: "app", revision: { id: "r1" }, unchanged: 0, findings: [] });
   });
 

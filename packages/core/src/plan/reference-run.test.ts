@@ -373,6 +373,16 @@ describe("what is found before anything is written", () => {
       "app/c.yaml:7: /data/ip: the value is larger than 65536 characters",
     ]);
   });
+
+  it("and one that is not: with its quotes it has 65,536 characters", async () => {
+    const big = "x".repeat(65_534);
+    const { controller, target } = world({
+      "app/a.yaml": config("a", { big }),
+      "app/c.yaml": config("uses", { ip: "trueup:v1/object/ConfigMap/a#/data/big" }),
+    });
+    expect((await controller.sync("app")).outcome).toBe("succeeded");
+    expect(data(target, "uses")).toEqual({ ip: big });
+  });
 });
 
 describe("where nothing is declared any more", () => {

@@ -1,4 +1,4 @@
-import { digestOf, type Declared, type Manifest } from "@trueup/spec";
+import { digestOf, type Declared, type Manifest, type TrueUpError } from "@trueup/spec";
 import { parseManifests } from "@trueup/manifest";
 import { describe, expect, it } from "vitest";
 import { findReferences, formatReference, parseReference, type Reference } from "./references.ts";
@@ -119,17 +119,30 @@ describe("findReferences", () => {
       "  a: trueup:v1/oops",
     ].join("\n");
     const [declared] = parseManifests(text, { file: "x.yaml" }).documents;
-    let errors: readonly { message: string }[] = [];
+    let thrown: TrueUpError | undefined;
     try {
       findReferences(declared!);
     } catch (error) {
-      errors = (error as { errors: readonly { message: string }[] }).errors;
+      thrown = error as TrueUpError;
     }
+    const errors = thrown?.errors ?? [];
+    expect(thrown?.code).toBe("INVALID");
+    expect(thrown?.message).toBe(errors.map(({ message }) => message).join("\n"));
     const why = "no reference can stand here: it must be known before anything is read";
     expect(errors.map(({ message }) => message)).toEqual([
       `x.yaml:4: /metadata/name: ${why}`,
       `x.yaml:6: /metadata/annotations/trueup.dev~1wave: ${why}`,
       'x.yaml:9: /data/a: "trueup:v1/oops": a reference ends with # and what is taken',
     ]);
+  });
+
+  it("one that is wrong is told by its own error", () => {
+    const refused = expect.objectContaining({
+      code: "INVALID",
+      message: 'a.yaml: /data/a: "trueup:v1/oops": a reference ends with # and what is taken',
+      origin: { file: "a.yaml", field: "/data/a" },
+      errors: undefined,
+    }) as Error;
+    expect(() => findReferences(declaredOf(manifest({ data: { a: "trueup:v1/oops" } })))).toThrow(refused);
   });
 });

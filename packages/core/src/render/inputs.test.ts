@@ -115,6 +115,24 @@ describe("recording what a render reads", () => {
     expect(await hold(inputs, linked("two"))).toBe(false);
   });
 
+  it("a link at the top of the tree is one too", async () => {
+    const real = tree({ "link/x.yaml": "x" });
+    const on: Tree = {
+      ...real,
+      digest: real.digest,
+      list: async (path) =>
+        (await real.list(path)).map((entry) =>
+          entry.path === "link" ? { ...entry, type: "symlink" as const } : entry,
+        ),
+    };
+    const read = async (tree: Tree): Promise<unknown> => [
+      await tree.read("link/x.yaml"),
+      await tree.read("app/a.yaml"),
+    ];
+    expect(names(await recorded("", read, on))).toEqual(["directory ", "file link/x.yaml"]);
+    expect(names(await recorded("link", read, on))).toEqual(["directory link", "file link/x.yaml", "file app/a.yaml"]);
+  });
+
   it("a confidential tree stays so", async () => {
     const recorder = createRecorder();
     expect((await recorder.watch({ ...tree(), digest: "d", confidential: true }, "app")).confidential).toBe(true);

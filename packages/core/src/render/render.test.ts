@@ -257,6 +257,16 @@ describe("what is wrong", () => {
     }
   });
 
+  it("is FORBIDDEN where all of it is, and INVALID where there is more to put right", () => {
+    const [a, b, c] = [
+      new TrueUpError("FORBIDDEN", "a"),
+      new TrueUpError("FORBIDDEN", "b"),
+      new TrueUpError("INVALID", "c"),
+    ];
+    expect(() => throwAll([a, b])).toThrow(expect.objectContaining({ code: "FORBIDDEN", errors: [a, b] }));
+    expect(() => throwAll([a, b, c])).toThrow(expect.objectContaining({ code: "INVALID", errors: [a, b, c] }));
+  });
+
   it("schemas are asked about objects and hooks", async () => {
     const hook: Hook = { phases: ["pre-sync"], declared: object("h"), deletePolicies: [] };
     let asked: readonly string[] = [];

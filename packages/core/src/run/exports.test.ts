@@ -1,4 +1,4 @@
-import type { Application, ApplicationState, CallContext, Item, Key } from "@trueup/spec";
+import { keyOf, type Application, type ApplicationState, type CallContext, type Item, type Key } from "@trueup/spec";
 import { memoryTarget } from "@trueup/testkit";
 import { describe, expect, it } from "vitest";
 import { guardTarget } from "../apply/guard.ts";
@@ -88,6 +88,14 @@ describe("what an application exports", () => {
       ]),
     );
     expect(exportsOf(engineOf(), made(), objects)).toEqual(new Map());
+  });
+
+  it("is in no namespace where neither the name nor the application says one", () => {
+    const { namespace: _, ...metadata } = manifest("n").metadata;
+    const key = keyOf({ target: "memory", group: "", kind: "ConfigMap", namespace: "", name: "n" });
+    const exports = { one: { object: "ConfigMap/n", pointer: "/data" } };
+    const found = new Map([[key, declaredOf({ ...manifest("n"), metadata })]]);
+    expect(exportsOf(engineOf(), made({ exports }), found)).toEqual(new Map([["one", { key, pointer: "/data" }]]));
   });
 
   it.each([

@@ -98,7 +98,10 @@ describe("transforms", () => {
       origin: { file: "x" },
     });
     const hang: Transform = async () => await new Promise<never>(() => {});
-    expect((await failure({ hang }, [])).message).toContain("transform hang");
+    expect(await failure({ hang }, [])).toMatchObject({
+      code: "TIMEOUT",
+      message: "transform hang did not answer within 1000 ms",
+    });
     for (const garbage of [
       undefined,
       {},

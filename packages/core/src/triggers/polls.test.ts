@@ -49,6 +49,25 @@ it("asks at once, then at intervals, and tells only of another revision", async 
   expect(vi.getTimerCount()).toBe(0);
 });
 
+it("an interval is up to a tenth shorter or longer", async () => {
+  for (const [random, waits] of [
+    [0, 900],
+    [0.5, 1_000],
+    [1, 1_100],
+  ] as const) {
+    vi.spyOn(Math, "random").mockReturnValue(random);
+    const { memory, polls, stop } = polling();
+    polls.start(stop.signal);
+    await vi.advanceTimersByTimeAsync(waits - 1);
+    expect(memory.calls.resolve).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(memory.calls.resolve).toBe(2);
+    stop.abort();
+    await polls.stop();
+  }
+  vi.restoreAllMocks();
+});
+
 it("a failure ends nothing, and what could not be dealt with is told again", async () => {
   const { memory, polls, heard, stop, fail } = polling();
   memory.fail(new Error("down"));
