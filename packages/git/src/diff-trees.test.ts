@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { diffTrees, entryAt } from "./diff-trees.ts";
 import { editTree, type Edits } from "./edit-tree.ts";
 import { MODE, oidOf, parseTree, type TreeEntry } from "./object.ts";
@@ -27,7 +27,10 @@ const entry = (name: string, content: string, mode: number = MODE.file): TreeEnt
   oid: oidOf("blob", Buffer.from(content)),
 });
 
-const first = tree({ a: "1", "d/b": "1", "d/e/c": "1", "same/x": "1" });
+let first: string;
+beforeEach(() => {
+  first = tree({ a: "1", "d/b": "1", "d/e/c": "1", "same/x": "1" });
+});
 
 describe("diffTrees", () => {
   it("names what came, went and changed, in order, with what it was and is", () => {

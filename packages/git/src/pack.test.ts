@@ -113,10 +113,12 @@ describe("Pack, of deltas", () => {
   const [base, middle, top] = ["0123456789", "01234abc", "01234a!"];
   const oids = [base, middle, top].map(idOf) as [string, string, string];
   const blob = (text: string): object => ({ type: "blob", data: Buffer.from(text) });
-  const whole = packEntry("blob", Buffer.from(base));
   /** The first is whole; the second is a delta of it, the third of the second. */
-  const chain = () =>
-    packWith(oids, whole, ofsDelta(whole.length, delta(base, 5, "abc")), refDelta(oids[1], delta(middle, 6, "!")));
+  function chain(): ReturnType<typeof packWith> {
+    const whole = packEntry("blob", Buffer.from(base));
+    const onWhole = ofsDelta(whole.length, delta(base, 5, "abc"));
+    return packWith(oids, whole, onWhole, refDelta(oids[1], delta(middle, 6, "!")));
+  }
 
   it("makes an object of its bases, and keeps them", () => {
     const { pack, slices } = chain();

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bareRepository } from "@trueup/testkit";
 import type { Source, Verification } from "@trueup/spec";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { gitWriter, type GitWriter } from "./git-writer.ts";
 import { git } from "./git.ts";
 import type { RefOption } from "./ref.ts";
@@ -17,12 +17,12 @@ const ann = newKey();
 const author = { name: "Ann", email: "ann@example.com" };
 const sign = sshSigner({ privateKey: ann.private });
 const allowedSigners = `ann@example.com ${ann.public.trim()}`;
-const fingerprint = sshFingerprint(Buffer.from(ann.public.split(" ")[1] ?? "", "base64"));
+const fingerprint = (): string => sshFingerprint(Buffer.from(ann.public.split(" ")[1] ?? "", "base64"));
 const byAnn = (object: "commit" | "tag"): Verification => ({
   by: "ssh",
   signer: "ann@example.com",
   object,
-  fingerprint,
+  fingerprint: fingerprint(),
 });
 
 describe("a source that takes only what is signed", () => {
@@ -33,7 +33,7 @@ describe("a source that takes only what is signed", () => {
   let signed: string;
   const sources: Source[] = [];
 
-  beforeAll(async () => {
+  beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), "trueup-signed-"));
     const url = join(root, "repo");
     await bareRepository(url);
@@ -48,8 +48,8 @@ describe("a source that takes only what is signed", () => {
     await writer.tag("light", signed);
     server = await smallServer(url);
   });
-  afterAll(async () => {
-    for (const source of sources) await source.close?.();
+  afterEach(async () => {
+    for (const source of sources.splice(0)) await source.close?.();
     await writer.close();
     await server.close();
     await rm(root, { recursive: true });
@@ -79,7 +79,7 @@ describe("a source that takes only what is signed", () => {
       expect(await verified({ tag: "of-unsigned" })).toBe(`UNVERIFIED commit ${unsigned}: is not signed`);
       const others = `bob@example.com ${newKey().public.trim()}`;
       expect(await verified("main", { allowedSigners: others })).toBe(
-        `UNVERIFIED commit ${signed}: ${fingerprint} is not an allowed signer`,
+        `UNVERIFIED commit ${signed}: ${fingerprint()} is not an allowed signer`,
       );
     });
 
