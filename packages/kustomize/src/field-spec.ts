@@ -74,6 +74,8 @@ export function visitField(root: Node, spec: FieldSpec, visit: Visit): void {
 
 interface Part {
   readonly name: string;
+  /** For all maps that get the field. */
+  readonly key: Node;
   /** `containers[]`: a list, and never made. */
   readonly isList: boolean;
 }
@@ -81,9 +83,11 @@ interface Part {
 const paths = new WeakMap<FieldSpec, readonly Part[]>();
 
 const compile = (path: string): readonly Part[] =>
-  splitPath(path, "/").map((part) =>
-    part.endsWith("[]") ? { name: part.slice(0, -2), isList: true } : { name: part, isList: false },
-  );
+  splitPath(path, "/").map((part) => {
+    const isList = part.endsWith("[]");
+    const name = isList ? part.slice(0, -2) : part;
+    return { name, key: scalar(name), isList };
+  });
 
 /** As `visitField`, of whatever kind the resource is. */
 export function visitPath(root: Node, spec: FieldSpec, visit: Visit): void {
@@ -117,7 +121,7 @@ function walk(node: Node, path: readonly Part[], at: number, create: boolean, vi
     return;
   }
   if (node.kind !== "map") throw new FieldError("expected sequence or mapping node", shown(path));
-  const { name, isList } = path[at] as Part;
+  const { name, key, isList } = path[at] as Part;
   if (name === "") throw new FieldError("cannot set or create an empty field name", shown(path));
   let wanted: Kind | undefined;
   let tag = "";
@@ -135,7 +139,7 @@ function walk(node: Node, path: readonly Part[], at: number, create: boolean, vi
     if (!create || visit.kind === undefined || isList) return;
     expectKind(node, "map");
     found = ofKind(wanted as Kind);
-    appendField(node, scalar(name), found);
+    appendField(node, key, found);
   }
   if (found.tag === NULL && wanted !== undefined) {
     found.kind = wanted;

@@ -11,6 +11,7 @@ import {
   removeField,
   scalar,
   text,
+  type Key,
   type Node,
 } from "./yaml/node.ts";
 import { looksLikeOther, lookup, setField } from "./yaml/edit.ts";
@@ -63,15 +64,19 @@ export const BUILD_NOTES: readonly string[] = [...Object.values(NOTES), ...FOREI
 export const ORIGIN_NOTE = "config.kubernetes.io/origin";
 export const TRANSFORMATIONS_NOTE = "alpha.config.kubernetes.io/transformations";
 const ENABLED = "enabled";
+/** Most resources of a build get these. */
+const NOTE_KEYS: ReadonlyMap<string, Key> = new Map(Object.values(NOTES).map((note) => [note, scalar(note)]));
+const ANNOTATIONS: readonly Key[] = [scalar("metadata"), scalar("annotations")];
+const NONE: readonly string[] = [];
 
 export class Resource {
   node: Node;
   /** File, document and line it comes from; for what is generated, the file that says so. */
   readonly origin: Origin;
   /** The kustomizations it passed through, innermost first. */
-  through: readonly string[] = [];
+  through: readonly string[] = NONE;
   /** Names of the vars that take their value from it. */
-  variables: string[] = [];
+  variables: readonly string[] = NONE;
 
   constructor(node: Node, origin: Origin) {
     this.node = node;
@@ -81,7 +86,7 @@ export class Resource {
   copy(): Resource {
     const copied = new Resource(copyNode(this.node), this.origin);
     copied.through = this.through;
-    copied.variables = [...this.variables];
+    copied.variables = this.variables;
     return copied;
   }
 
@@ -218,9 +223,13 @@ export class Resource {
     if (value === "") return;
     const before = this.note(name);
     this.#clearEmptyAnnotations();
-    const annotations = lookup(this.node, ["metadata", "annotations"], "map");
+    const annotations = lookup(this.node, ANNOTATIONS, "map");
     if (annotations === undefined) return;
-    setField(annotations, name, scalar(before === undefined ? value : `${before},${value}`, "!!str", 4));
+    setField(
+      annotations,
+      NOTE_KEYS.get(name) ?? name,
+      scalar(before === undefined ? value : `${before},${value}`, "!!str", 4),
+    );
   }
 
   storePreviousId(): void {

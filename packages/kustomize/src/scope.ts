@@ -23,5 +23,8 @@ const CLUSTER_SCOPED: ReadonlySet<string> = new Set(
   ),
 );
 
+const KINDS: ReadonlySet<string> = new Set([...CLUSTER_SCOPED].map((known) => known.slice(known.indexOf(" ") + 1)));
+
+/** Most are told by their kind alone, without a text to put together. */
 export const isClusterScoped = (apiVersion: string, kind: string): boolean =>
-  CLUSTER_SCOPED.has(`${apiVersion} ${kind}`);
+  KINDS.has(kind) && CLUSTER_SCOPED.has(`${apiVersion} ${kind}`);

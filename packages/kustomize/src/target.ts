@@ -4,6 +4,7 @@ import { loadConfigurations } from "./configurations.ts";
 import { configOfCrds } from "./crds.ts";
 import { COMPONENT, parseKustomization, type Kustomization } from "./kustomization.ts";
 import type { Loader } from "./loader.ts";
+import type { Resource } from "./resource.ts";
 import { runGenerators, runTransformers, runValidators } from "./steps.ts";
 import { annotateOrigin, below, type Provenance } from "./provenance.ts";
 import { parseNode, YamlProblem } from "./yaml/parse.ts";
@@ -89,7 +90,7 @@ export class Target {
     await runTransformers(this, into);
     await runValidators(this, into);
     into.addVariables(kustomization.vars ?? []);
-    for (const resource of into.resources.list) resource.through = [...resource.through, this.file];
+    passThrough(into.resources.list, this.file);
   }
 
   /** Goes on behind what is wrong, so that all of it is told at once. */
@@ -173,6 +174,16 @@ export class Target {
     }
     await target.accumulate(into);
     into.resources.checkUnique();
+  }
+}
+
+/** Those that came the same way share one list of it. */
+function passThrough(resources: readonly Resource[], file: string): void {
+  const ways = new Map<readonly string[], readonly string[]>();
+  for (const resource of resources) {
+    const way = ways.get(resource.through) ?? [...resource.through, file];
+    ways.set(resource.through, way);
+    resource.through = way;
   }
 }
 

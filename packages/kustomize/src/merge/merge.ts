@@ -185,6 +185,7 @@ function setMerged(target: Node, name: string, value: Node | undefined, patch: N
   if (!isNew || patch?.kind !== "map") return;
   const at = indexOfField(patch, name);
   const added = indexOfField(target, name);
+  // The key is as new as the field: no other map has it.
   if (at !== -1 && added !== -1) (target.content[added] as Node).style = (patch.content[at] as Node).style;
 }
 

@@ -22,7 +22,7 @@ export function mergeMetadata(resource: Resource, old: Resource): void {
   resource.annotations = merged;
   resource.name = old.name;
   resource.namespace = old.namespace;
-  resource.variables = [...old.variables];
+  resource.variables = old.variables;
 }
 
 /** Adds to `data` or `binaryData` what only the old one has. */

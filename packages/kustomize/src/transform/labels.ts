@@ -6,12 +6,12 @@ import type { Transformer } from "./transformer.ts";
 
 /** Sets labels or annotations wherever the specs say they are. */
 export function setTexts(texts: ReadonlyMap<string, string>, specs: readonly FieldSpec[]): Transformer {
-  const keys = [...texts.keys()].toSorted(compareText);
+  const keys = [...texts.keys()].toSorted(compareText).map((key) => scalar(key));
   return (resources) => {
     for (const { node } of resources.list) {
       for (const key of keys) {
         // One node for all places of a resource, as in kustomize: what changes it in one of them later changes it in all.
-        const value = scalar(texts.get(key) as string, STR);
+        const value = scalar(texts.get(key.value) as string, STR);
         const set = (target: Node): void => void setField(target, key, value);
         visitFields(node, specs, { set, kind: "map", tag: MAP });
       }

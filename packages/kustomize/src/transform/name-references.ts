@@ -1,6 +1,6 @@
 import { TrueUpError } from "@trueup/spec";
 import type { NameReference } from "../config.ts";
-import { effectiveNamespace, formatId, isSelected, NO_NAMESPACE, type Gvk, type ResId } from "../ids.ts";
+import { effectiveNamespace, formatId, gvkKey, isSelected, NO_NAMESPACE, type Gvk, type ResId } from "../ids.ts";
 import { visitPath, type FieldSpec } from "../field-spec.ts";
 import { NOTES, type Resource } from "../resource.ts";
 import type { Resources } from "../resources.ts";
@@ -14,10 +14,9 @@ export function fixNameReferences(references: readonly NameReference[]): Transfo
   return (resources) => {
     const byOldName = new Candidates(resources);
     const specsByGvk = new Map<string, readonly (readonly [FieldSpec, NameReference])[]>();
-    const originalIds = new Map(resources.list.map((resource) => [resource, resource.originalId]));
     for (const referrer of resources.list) {
-      const originalId = originalIds.get(referrer) as ResId;
-      const key = `${originalId.group}|${originalId.version}|${originalId.kind}`;
+      const { originalId } = referrer;
+      const key = gvkKey(originalId);
       let specs = specsByGvk.get(key);
       if (specs === undefined) {
         specs = references.flatMap((reference) =>
@@ -33,10 +32,15 @@ export function fixNameReferences(references: readonly NameReference[]): Transfo
   };
 }
 
+/** All of them are kept until the last reference is fixed: what they have in common they share. */
 interface Candidate {
   readonly resource: Resource;
-  readonly id: ResId;
-  readonly previousIds: readonly ResId[];
+  readonly clusterScoped: boolean;
+  readonly namespace: string;
+  /** The one it was in at first. */
+  readonly originalNamespace: string;
+  /** What it was, in each identity it had. */
+  readonly types: readonly Gvk[];
 }
 
 /** Only what has had another identity can be meant by an old name. */
@@ -46,13 +50,18 @@ class Candidates {
   readonly #originalNamespaces = new Map<string, Set<string>>();
 
   constructor(resources: Resources) {
+    const knownTypes = new Map<string, readonly Gvk[]>();
     for (const resource of resources.list) {
       const { previousIds, id } = resource;
       const namespace = effectiveNamespace(id);
+      const originalNamespace = effectiveNamespace(previousIds[0] ?? id);
       const originals = this.#originalNamespaces.get(namespace) ?? new Set();
-      this.#originalNamespaces.set(namespace, originals.add(effectiveNamespace(previousIds[0] ?? id)));
+      this.#originalNamespaces.set(namespace, originals.add(originalNamespace));
       if (previousIds.length === 0) continue;
-      const candidate: Candidate = { resource, id, previousIds };
+      const key = previousIds.map(gvkKey).join();
+      const types = knownTypes.get(key) ?? previousIds;
+      knownTypes.set(key, types);
+      const candidate = { resource, clusterScoped: id.clusterScoped, namespace, originalNamespace, types };
       for (const name of new Set(previousIds.map((id) => id.name))) {
         const known = this.#byName.get(name);
         if (known === undefined) this.#byName.set(name, [candidate]);
@@ -133,9 +142,9 @@ class Fixer {
     if (named === undefined) return () => true;
     const namespace = named.value;
     if (this.#candidates.wereIn(namespace, (now) => now === NO_NAMESPACE || this.#reaches(now))) {
-      return ({ previousIds, id }) => effectiveNamespace(previousIds[0] ?? id) === namespace;
+      return (candidate) => candidate.originalNamespace === namespace;
     }
-    return ({ id }) => !id.clusterScoped && effectiveNamespace(id) === namespace;
+    return (candidate) => !candidate.clusterScoped && candidate.namespace === namespace;
   }
 
   #reaches(namespace: string): boolean {
@@ -144,9 +153,9 @@ class Fixer {
     );
   }
 
-  #isReferable({ resource, id }: Candidate): boolean {
-    if (this.#id.clusterScoped || id.clusterScoped) return true;
-    return effectiveNamespace(id) === effectiveNamespace(this.#id) || this.#subjectNamespaces.has(resource.namespace);
+  #isReferable({ resource, clusterScoped, namespace }: Candidate): boolean {
+    if (this.#id.clusterScoped || clusterScoped) return true;
+    return namespace === effectiveNamespace(this.#id) || this.#subjectNamespaces.has(resource.namespace);
   }
 
   #find(
@@ -163,8 +172,8 @@ class Fixer {
       (candidate) =>
         this.#isReferable(candidate) &&
         isMeant(candidate) &&
-        candidate.previousIds.some((id) => isSelected(id, target)) &&
-        (roleRef === undefined || candidate.previousIds.some((id) => isSelected(id, roleRef))) &&
+        candidate.types.some((type) => isSelected(type, target)) &&
+        (roleRef === undefined || candidate.types.some((type) => isSelected(type, roleRef))) &&
         this.#isNear(candidate),
     );
     if (found.length === 1) return found[0]?.resource;
@@ -183,9 +192,9 @@ class Fixer {
     );
   }
 
-  #isNear({ resource, id }: Candidate): boolean {
-    if (this.#id.clusterScoped || id.clusterScoped || resource.kind === "ServiceAccount") return true;
-    return effectiveNamespace(this.#id) === effectiveNamespace(id);
+  #isNear({ resource, clusterScoped, namespace }: Candidate): boolean {
+    if (this.#id.clusterScoped || clusterScoped || resource.kind === "ServiceAccount") return true;
+    return effectiveNamespace(this.#id) === namespace;
   }
 
   #error(spec: FieldSpec, reason: string): TrueUpError {

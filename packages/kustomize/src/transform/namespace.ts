@@ -26,7 +26,8 @@ export function setNamespace(options: NamespaceOptions): Transformer {
     const counts = new Map<string, number>();
     const count = (key: string, by: number): number => {
       const sum = (counts.get(key) ?? 0) + by;
-      counts.set(key, sum);
+      if (sum === 0) counts.delete(key);
+      else counts.set(key, sum);
       return sum;
     };
     for (const resource of resources.list) count(idKey(resource.id), 1);

@@ -1,6 +1,7 @@
 import { TrueUpError } from "@trueup/spec";
 import { compareText } from "../go/json.ts";
-import { formatGvk, gvkKey, kindOrder, ORDER_FIRST, ORDER_LAST, sortText, type ResId } from "../ids.ts";
+import { gvkKey, kindOrder, ORDER_FIRST, ORDER_LAST, sortText, type Gvk } from "../ids.ts";
+import type { Resource } from "../resource.ts";
 import type { SortOptions } from "../shapes.ts";
 import type { Transformer } from "./transformer.ts";
 
@@ -22,20 +23,36 @@ export function sortBy({ order, legacySortOptions }: SortOptions): Transformer {
   };
   const orders = kindOrder(orderFirst, orderLast);
   return (resources) => {
-    const keyed = resources.list.map((resource) => {
-      const { id } = resource;
-      return { resource, id, order: orders.get(id.kind) ?? 0, gvk: gvkKey(id), kind: sortText(id), text: idText(id) };
-    });
-    keyed.sort((a, b) => {
-      if (a.gvk === b.gvk) return compareText(a.text, b.text);
-      if (a.order !== b.order) return a.order - b.order;
-      // Namespaces of the core come before those of others.
-      const isNamespaces =
-        a.id.kind === "Namespace" && b.id.kind === "Namespace" && (a.id.group === "" || b.id.group === "");
-      return isNamespaces ? compareText(b.kind, a.kind) : compareText(a.kind, b.kind);
-    });
+    const types = new Map<string, Type>();
+    const typeOf = (gvk: Gvk): Type => {
+      const key = gvkKey(gvk);
+      let type = types.get(key);
+      if (type === undefined) types.set(key, (type = { gvk, order: orders.get(gvk.kind) ?? 0, text: sortText(gvk) }));
+      return type;
+    };
+    const keyed = resources.list.map((resource) => ({
+      resource,
+      type: typeOf(resource.gvk),
+      text: placeText(resource),
+    }));
+    keyed.sort((a, b) => (a.type === b.type ? compareText(a.text, b.text) : compareTypes(a.type, b.type)));
     resources.reorder(keyed.map(({ resource }) => resource));
   };
 }
 
-const idText = (id: ResId): string => `${formatGvk(id)}|${id.namespace || "~X"}|${id.name || "~N"}`;
+/** What is compared of a group, version and kind: the same value for all of its resources. */
+interface Type {
+  readonly gvk: Gvk;
+  readonly order: number;
+  readonly text: string;
+}
+
+function compareTypes(a: Type, b: Type): number {
+  if (a.order !== b.order) return a.order - b.order;
+  // Namespaces of the core come before those of others.
+  const isNamespaces =
+    a.gvk.kind === "Namespace" && b.gvk.kind === "Namespace" && (a.gvk.group === "" || b.gvk.group === "");
+  return isNamespaces ? compareText(b.text, a.text) : compareText(a.text, b.text);
+}
+
+const placeText = ({ namespace, name }: Resource): string => `${namespace || "~X"}|${name || "~N"}`;

@@ -50,7 +50,8 @@ export function markVariable(variable: Variable, resources: Resources): void {
       `found ${found.length} resId matches for var ${variable.name} ${formatId(target)} (unable to disambiguate)`,
     );
   }
-  found[0]?.variables.push(variable.name);
+  const [resource] = found;
+  if (resource !== undefined) resource.variables = [...resource.variables, variable.name];
 }
 
 type Value = string | number | boolean;

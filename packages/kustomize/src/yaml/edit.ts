@@ -8,11 +8,13 @@ import {
   isNull,
   isText,
   KEPT,
+  keyNode,
+  keyText,
   map,
   Node,
   ofKind,
   removeField,
-  scalar,
+  type Key,
   type Kind,
 } from "./node.ts";
 import { resolve } from "./scalars.ts";
@@ -38,8 +40,9 @@ export function setScalar(node: Node, value: Node): void {
  * Sets a map's field; undefined, or a null that need not be kept, removes it. An existing value keeps its quotes.
  * The value becomes part of the map.
  */
-export function setField(node: Node, name: string, value: Node | undefined): Node | undefined {
+export function setField(node: Node, key: Key, value: Node | undefined): Node | undefined {
   expectKind(node, "map");
+  const name = keyText(key);
   if (value !== undefined) quoteIfNeeded(value);
   if (value === undefined || (value.tag === "!!null" && (value.style & KEPT) === 0)) {
     removeField(node, name);
@@ -48,7 +51,7 @@ export function setField(node: Node, name: string, value: Node | undefined): Nod
   value.style &= ~KEPT;
   const at = indexOfField(node, name);
   if (at === -1) {
-    appendField(node, scalar(name), value);
+    appendField(node, keyNode(key), value);
     return value;
   }
   const existing = node.content[at + 1] as Node;
@@ -58,20 +61,20 @@ export function setField(node: Node, name: string, value: Node | undefined): Nod
 }
 
 /** The value at a path of field names; maps on the way, and the value itself, are made where `create` says its kind. */
-export function lookup(node: Node, path: readonly string[], create?: Kind): Node | undefined {
+export function lookup(node: Node, path: readonly Key[], create?: Kind): Node | undefined {
   let at: Node | undefined = node;
   for (let i = 0; i < path.length; i++) {
     if (isNull(at)) return undefined;
     expectKind(at, "map");
-    const name = path[i] as string;
-    const next: Node | undefined = field(at, name);
+    const key = path[i] as Key;
+    const next: Node | undefined = field(at, keyText(key));
     if (next !== undefined) {
       at = next;
     } else if (create === undefined) {
       return undefined;
     } else {
       const made: Node = i === path.length - 1 ? ofKind(create) : map();
-      appendField(at, scalar(name), made);
+      appendField(at, keyNode(key), made);
       at = made;
     }
   }

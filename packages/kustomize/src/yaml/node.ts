@@ -35,7 +35,7 @@ export class Node {
   style: number;
   /**
    * Items of a list; keys and values of a map by turns. Changed by the functions of this file alone: the empty one is every scalar's.
-   * Keys that were read are shared by many maps: they are replaced, never changed.
+   * Keys are shared by many maps: once they are in one, they do not change.
    */
   content: readonly Node[];
   /** What a comment at the field says of its type, as OpenAPI: `ports: # {"type":"array",…}`. */
@@ -53,6 +53,11 @@ export class Node {
 export const NO_CONTENT: readonly Node[] = [];
 
 export const scalar = (value: string, tag = "", style = 0): Node => new Node("scalar", tag, value, style, NO_CONTENT);
+/** A key of a map, by its text or as a node. One node may be the key of many maps. */
+export type Key = string | Node;
+export const keyText = (key: Key): string => (typeof key === "string" ? key : key.value);
+export const keyNode = (key: Key): Node => (typeof key === "string" ? scalar(key) : key);
+
 export const map = (content: readonly Node[] = NO_CONTENT): Node => new Node("map", "", "", 0, content);
 export const list = (content: readonly Node[] = NO_CONTENT): Node => new Node("list", "", "", 0, content);
 export const ofKind = (kind: Kind): Node => new Node(kind, "", "", 0, NO_CONTENT);
@@ -79,13 +84,16 @@ export function become(node: Node, other: Node): void {
   if (node.content !== other.content) node.content = other.content.length === 0 ? NO_CONTENT : other.content.slice();
 }
 
+/** Up to this length a list is copied when it grows: one that grows by itself makes room for sixteen more. */
+const SHORT = 32;
+
 export function append(node: Node, item: Node): void {
-  if (node.content.length === 0) node.content = [item];
+  if (node.content.length < SHORT) node.content = node.content.concat([item]);
   else (node.content as Node[]).push(item);
 }
 
 export function appendField(node: Node, key: Node, value: Node): void {
-  if (node.content.length === 0) node.content = [key, value];
+  if (node.content.length < SHORT) node.content = node.content.concat([key, value]);
   else (node.content as Node[]).push(key, value);
 }
 

@@ -268,8 +268,10 @@ class Composer {
     const name = getScalarValue(this.#source, event);
     let key = this.#keys.get(name);
     if (key !== undefined) return key;
-    key = scalar(name, resolve(name, "v3").tag);
-    if (this.#keys.size < MAX_KEYS) this.#keys.set(name, key);
+    // A copy: a part of a text keeps all of it in memory, and this key may outlive its document.
+    const copied = Buffer.from(name).toString();
+    key = scalar(copied, resolve(copied, "v3").tag);
+    if (this.#keys.size < MAX_KEYS) this.#keys.set(copied, key);
     return key;
   }
 

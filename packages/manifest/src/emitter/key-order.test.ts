@@ -39,6 +39,19 @@ it.each([
   expect(sortKeys(keys.toReversed())).toEqual(keys);
 });
 
+it.each([1, 2, 16, 17, 40])("%i keys of letters", (count) => {
+  const keys = Array.from({ length: count }, (_, i) => String.fromCharCode(65 + Math.floor(i / 8), 97 + (i % 8)));
+  const mixed = [...keys.filter((_, i) => i % 3 === 1), ...keys.filter((_, i) => i % 3 !== 1).toReversed()];
+  expect(sortKeys(mixed)).toEqual(keys);
+  expect(sortKeys([])).toEqual([]);
+});
+
+it("the keys that are sorted stay as they are", () => {
+  const keys = ["b", "a"];
+  expect(sortKeys(keys)).toEqual(["a", "b"]);
+  expect(keys).toEqual(["b", "a"]);
+});
+
 it.each([[["10", "1e", "01"]], [["a10", "a1b", "a2"]]])(
   "%j, of which each stands before the next, come in one order",
   (circle) => {
