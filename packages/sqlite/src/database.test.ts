@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import {
@@ -16,7 +15,6 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openDatabase } from "./database.ts";
@@ -104,26 +102,6 @@ describe("opening", () => {
     path = join(folder, "file:x?mode=memory");
     open().close();
     expect(readdirSync(folder)).toEqual(["file:x?mode=memory"]);
-  });
-
-  it("works for many processes at once, on a file that none of them has made yet", { timeout: 30_000 }, async () => {
-    const child = async (file: string, at: number): Promise<void> => {
-      const program = `
-        const { openDatabase } = await import(${JSON.stringify(import.meta.resolve("./database.ts"))});
-        while (Date.now() < ${at});
-        const db = openDatabase(${JSON.stringify(file)}, 10_000);
-        db.transaction(() => db.prepare("INSERT INTO setting (name, value) VALUES (?, '1')").run(String(process.pid)));
-        db.close();`;
-      await promisify(execFile)(process.execPath, ["--no-warnings", "--input-type=module", "-e", program]);
-    };
-    for (let round = 0; round < 4; round++) {
-      path = join(folder, `${round}.db`);
-      const at = Date.now() + 800;
-      await Promise.all(Array.from({ length: 5 }, () => child(path, at)));
-      const db = open();
-      expect(one(db, "SELECT count(*) FROM setting")).toBe(5);
-      db.close();
-    }
   });
 
   it("waits for another to let go before it writes ahead, then gives up", async () => {
