@@ -128,6 +128,13 @@ describe("createHttpClient", () => {
     expect(requests.length).toBe(2);
   });
 
+  it("goes around a proxy where it is told to", async () => {
+    const proxy = { url: "http://127.0.0.1:1", noProxy: "127.0.0.1" };
+    expect((await send({}, { proxy })).statusCode).toBe(200);
+    client.close();
+    expect(await failure(send({}, { proxy: proxy.url }))).toBe("UNAVAILABLE the proxy cannot be reached: ECONNREFUSED");
+  });
+
   it("takes what is not compressed, and as many bytes as there may be", async () => {
     answer = () => "HTTP/1.1 200 Fine\r\ncontent-encoding: identity\r\ncontent-length: 2\r\n\r\nok";
     expect((await client.send({ url }, { ms: 5000, bytes: 2 })).body).toEqual([Buffer.from("ok")]);

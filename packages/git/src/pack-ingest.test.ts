@@ -53,6 +53,17 @@ describe("ingestPack", () => {
     }
   });
 
+  it("waits for a base that waits itself", async () => {
+    const waiting = refDelta(blobOid("later"), delta("later", 3, "x"));
+    const entries = [waiting, ofsDelta(waiting.length, delta("latx", 2, "y"))];
+    const ingested = await ingest([...entries, blob("later")]);
+    for (const text of ["later", "latx", "lay"]) expect(readText(ingested, blobOid(text)), text).toBe(text);
+    await expect(ingest(entries)).rejects.toMatchObject({
+      code: "INCOMPLETE",
+      message: `the server's pack lacks the base ${blobOid("later")} of 2 deltas`,
+    });
+  });
+
   it("completes a thin pack with the bases it left out", async () => {
     const asked: string[] = [];
     const outside: GitObject = { type: "blob", data: Buffer.from("outside") };

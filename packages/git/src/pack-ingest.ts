@@ -152,7 +152,8 @@ class Ingest {
         this.#name(entry, oidOf(object.type, object.data));
       }
       if (waiting.length === pending.length) {
-        const missing = waiting[0]?.baseOid ?? `at byte ${waiting[0]?.baseOffset}`;
+        // By id: one by its place waits for one before it.
+        const missing = waiting[0]?.baseOid;
         throw new TrueUpError("INCOMPLETE", `the server's pack lacks the base ${missing} of ${waiting.length} deltas`);
       }
       pending = waiting;

@@ -180,6 +180,17 @@ describe("a remote source", () => {
       message: `${server.url}: there is no refs/heads/none or refs/tags/none`,
     });
     expect(server.asked.filter(({ body }) => body.includes("ls-refs")).length).toBe(2);
+    const signal = AbortSignal.timeout(50);
+    await expect(open({ ref: "none" }).resolve({ signal })).rejects.toMatchObject({ code: "ABORTED" });
+    let looks = 0;
+    server.instead = ({ body }, response) => {
+      if (!body.includes("ls-refs") || ++looks > 1) return undefined;
+      // A server that has not heard of it yet.
+      response.end("0000");
+      return true;
+    };
+    expect(await open().resolve()).toEqual({ id: await repo.head(), ref: "refs/heads/main" });
+    server.instead = undefined;
     await expect(open({ ref: { semver: "1" } }).resolve()).rejects.toMatchObject({
       message: `${server.url}: there is no tag of a version in "1"`,
     });

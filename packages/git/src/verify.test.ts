@@ -21,21 +21,33 @@ const jwk = (key: KeyObject): Record<string, Buffer> =>
   );
 const positive = (bytes: Buffer): Buffer => ((bytes[0] ?? 0) & 0x80 ? Buffer.concat([Buffer.alloc(1), bytes]) : bytes);
 
+type Kind = "ed25519" | "rsa" | "rsa1024" | "p256" | "p384" | "p521";
+const DIGESTS: Readonly<Record<string, string>> = {
+  "ssh-rsa": "sha1",
+  "rsa-sha2-256": "sha256",
+  rsa: "sha512",
+  rsa1024: "sha512",
+  p256: "sha256",
+  p384: "sha384",
+  p521: "sha512",
+};
+
 /** Signs as `ssh-keygen -Y sign` does. */
-function signer(type: "ed25519" | "rsa" | "rsa1024" | "p256" | "p521"): Signer {
+function signer(type: Kind): Signer {
   const { publicKey, privateKey } =
     type === "ed25519"
       ? generateKeyPairSync("ed25519")
       : type === "rsa" || type === "rsa1024"
         ? generateKeyPairSync("rsa", { modulusLength: type === "rsa" ? 2048 : 1024 })
-        : generateKeyPairSync("ec", { namedCurve: type === "p256" ? "P-256" : "P-521" });
+        : generateKeyPairSync("ec", { namedCurve: type.replace("p", "P-") });
   const { x = Buffer.alloc(0), y = Buffer.alloc(0), e = Buffer.alloc(0), n = Buffer.alloc(0) } = jwk(publicKey);
-  const curve = type === "p256" ? "nistp256" : "nistp521";
+  const curve = type.replace("p", "nistp");
   const names = {
     ed25519: "ssh-ed25519",
     rsa: "ssh-rsa",
     rsa1024: "ssh-rsa",
     p256: `ecdsa-sha2-${curve}`,
+    p384: `ecdsa-sha2-${curve}`,
     p521: `ecdsa-sha2-${curve}`,
   };
   const parts = {
@@ -43,6 +55,7 @@ function signer(type: "ed25519" | "rsa" | "rsa1024" | "p256" | "p521"): Signer {
     rsa: [positive(e), positive(n)],
     rsa1024: [positive(e), positive(n)],
     p256: [Buffer.from(curve), Buffer.concat([Buffer.from([4]), x, y])],
+    p384: [Buffer.from(curve), Buffer.concat([Buffer.from([4]), x, y])],
     p521: [Buffer.from(curve), Buffer.concat([Buffer.from([4]), x, y])],
   }[type];
   const blob = Buffer.concat([sshString(names[type]), ...parts.map(sshString)]);
@@ -57,11 +70,10 @@ function signer(type: "ed25519" | "rsa" | "rsa1024" | "p256" | "p521"): Signer {
         .digest();
       const head = [sshString(namespace), sshString(""), sshString(hash)];
       const signed = Buffer.concat([Buffer.from("SSHSIG"), ...head, sshString(digest)]);
-      const made = sign(
-        type === "ed25519" ? null : algorithm === "ssh-rsa" ? "sha1" : type === "p256" ? "sha256" : "sha512",
-        signed,
-        { key: privateKey, dsaEncoding: "ieee-p1363" },
-      );
+      const made = sign(DIGESTS[algorithm] ?? DIGESTS[type] ?? null, signed, {
+        key: privateKey,
+        dsaEncoding: "ieee-p1363",
+      });
       const half = made.length / 2;
       const signature = type.startsWith("p")
         ? Buffer.concat([sshString(positive(made.subarray(0, half))), sshString(positive(made.subarray(half)))])
@@ -84,11 +96,17 @@ const verified = (armored: string, over: Uint8Array = payload): boolean | undefi
 };
 
 describe("verifySshSignature", () => {
-  it.each(["ed25519", "rsa", "p256", "p521"] as const)("takes %s, over this payload and no other", (type) => {
+  it.each(["ed25519", "rsa", "p256", "p384", "p521"] as const)("takes %s, over this payload and no other", (type) => {
     const key = signer(type);
     expect(verified(key.sign(payload))).toBe(true);
     expect(verified(key.sign(payload, { hash: "sha256" }))).toBe(true);
     expect(verified(key.sign(payload), Buffer.from("something else"))).toBe(false);
+  });
+
+  it("takes RSA with either hash", () => {
+    expect(verified(signer("rsa").sign(payload, { algorithm: "rsa-sha2-256" }))).toBe(true);
+    expect(verified(signer("rsa").sign(payload, { algorithm: "rsa-sha2-512" }))).toBe(true);
+    expect(verified(signer("rsa").sign(payload, { algorithm: "rsa-sha2-384" }))).toBe(false);
   });
 
   it("refuses weak hashes, keys and algorithms, and other namespaces", () => {

@@ -218,7 +218,7 @@ describe("WorkingFiles", () => {
     age("a");
     // The time of a file can be set back, that of its change cannot.
     expect(statSync(join(root, "a")).mtimeMs).toBe(before.mtimeMs);
-    expect(await oidNow()).toBe(oidOf("blob", Buffer.from("two")));
+    for (let times = 0; times < 2; times++) expect(await oidNow()).toBe(oidOf("blob", Buffer.from("two")));
     for (let i = 0; i < 20; i++) {
       write("a", `${i % 10}`);
       expect(await oidNow()).toBe(oidOf("blob", Buffer.from(`${i % 10}`)));
