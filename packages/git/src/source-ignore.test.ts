@@ -1,12 +1,12 @@
 import type { Tree } from "@trueup/spec";
 import { describe, expect, it } from "vitest";
-import { editTree } from "./edit-tree.ts";
-import { compareNames, parseTree } from "./object.ts";
+import { editTree, type Edits } from "./edit-tree.ts";
+import { compareNames, MODE, oidOf, parseTree } from "./object.ts";
 import { sourceIgnore } from "./source-ignore.ts";
 import type { TreeReader } from "./tree.ts";
 
 /** A repository of these files. */
-function repository(files: Record<string, string>): { root: string; reader: TreeReader; reads: string[] } {
+function repository(files: Edits): { root: string; reader: TreeReader; reads: string[] } {
   const objects = new Map<string, Buffer>();
   const reads: string[] = [];
   const reader: TreeReader = {
@@ -28,7 +28,7 @@ async function paths(tree: Tree, at = ""): Promise<string[]> {
   );
   return found.flat();
 }
-const kept = (files: Record<string, string>, patterns = ""): Promise<string[]> => {
+const kept = (files: Edits, patterns = ""): Promise<string[]> => {
   const { root, reader } = repository(files);
   return paths(sourceIgnore(reader, patterns)(root));
 };
@@ -54,6 +54,22 @@ describe("sourceIgnore", () => {
         z2: "",
       }),
     ).toEqual([".sourceignore", "a.yaml", "sub/.sourceignore", "sub/docs/y", "sub/keep.md", "z2"]);
+  });
+
+  it("takes files for it, executable or not, and no link or directory of that name", async () => {
+    const rules = "a\n";
+    expect(await kept({ ".sourceignore": { content: rules, executable: true }, a: "", b: "" })).toEqual([
+      ".sourceignore",
+      "b",
+    ]);
+    const link = { oid: oidOf("blob", Buffer.from(rules)), mode: MODE.symlink };
+    expect(await kept({ copy: rules, ".sourceignore": link, a: "", b: "" })).toEqual([
+      ".sourceignore",
+      "a",
+      "b",
+      "copy",
+    ]);
+    expect(await kept({ ".sourceignore/x": rules, a: "", b: "" })).toEqual([".sourceignore/x", "a", "b"]);
   });
 
   it("gives the caller's patterns the last word, below a directory that was left out none", async () => {

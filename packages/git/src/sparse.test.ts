@@ -90,6 +90,11 @@ describe("sparseTrees", () => {
     expect(sparseTrees(one.reader, ["apps"]).root(one.root)).toBe(sparseTrees(other.reader, ["apps"]).root(other.root));
   });
 
+  it("keeps no link and no directory for an ignore file", () => {
+    const { reader, root, id } = trees({ ".sourceignore": "link", a: { ".sourceignore": { x: "1" }, b: "1" }, c: "1" });
+    expect(sparseTrees(reader, ["a/b"]).root(root)).toBe(id({ a: { b: "1" } }));
+  });
+
   it("tells what is missing of what is wanted, once, and no submodule", () => {
     const { reader, root } = trees({ ...FILES, again: { "a.yaml": "-two a" } });
     const b = oidOf("blob", Buffer.from("-one b"));
