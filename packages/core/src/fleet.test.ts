@@ -317,6 +317,25 @@ describe("a removal", () => {
     expect([names(target), controller.applications()]).toEqual([["a"], []]);
   });
 
+  it("without: what becomes of its objects then is nobody's drift", async () => {
+    const { controller, target, events } = world(FILES);
+    await controller.start();
+    await until(() => names(target).length === 1 && controller.status("web").phase === "idle", "synced");
+    const object = { kind: "ConfigMap", namespace: "demo", name: "a" };
+    target.edit(object, { "/data/value": "by hand" });
+    await until(() => events.some(({ type }) => type === "drift-detected"), "seen");
+    await until(
+      () => controller.status("web").phase === "idle" && target.get(object)?.["data"] !== undefined,
+      "healed",
+    );
+    await controller.remove("web", { resources: "orphan" });
+    events.length = 0;
+    target.edit(object, { "/data/value": "by hand" });
+    target.remove(object);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(events).toEqual([]);
+  });
+
   it("that fails leaves the application, and does not go on by itself", async () => {
     const target = memoryTarget();
     const { delete: remove } = target;

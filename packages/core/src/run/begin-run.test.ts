@@ -2,6 +2,7 @@ import { TrueUpError, type Health, type Lease } from "@trueup/spec";
 import { memoryTarget } from "@trueup/testkit";
 import { describe, expect, it } from "vitest";
 import type { ControllerEvent } from "../events.ts";
+import { memoryStore } from "../memory/memory-store.ts";
 import { createRuntime, type Engine, type Runtime } from "../runtime.ts";
 import { splitStore } from "../testing/split-store.ts";
 import { annotated, config, history, names, until, world, type World } from "../testing/world.ts";
@@ -299,6 +300,44 @@ describe("a run ends", () => {
     store.dieAfter(undefined);
     expect((await it.controller.sync("web")).outcome).toBe("succeeded");
     expect((await store.read("web")).inventory.size).toBe(1);
+  });
+
+  it("where the store takes no more once it is under way: failed, with what was done until then", async () => {
+    const store = splitStore();
+    const target = memoryTarget();
+    const { apply } = target;
+    target.apply = async (...given) => {
+      store.dieAfter(0);
+      return await apply(...given);
+    };
+    const it = world(FILES, {}, { store, target });
+    expect(await it.controller.sync("web")).toStrictEqual({
+      outcome: "failed",
+      changes: [{ key: A, action: "create", reason: "new in Git", outcome: "done" }],
+      error: expect.objectContaining({ message: "the process dies here" }),
+    });
+    store.dieAfter(undefined);
+    expect([(await it.controller.sync("web")).outcome, names(target)]).toEqual(["succeeded", ["a"]]);
+  });
+
+  it("and its lease is renewed no longer", async () => {
+    const store = memoryStore();
+    let renewed = 0;
+    const claim: typeof store.claim = async (...given) => {
+      const lease = await store.claim(...given);
+      return lease && { ...lease, signal: lease.signal, renew: async () => (renewed++, await lease.renew()) };
+    };
+    const target = memoryTarget();
+    const { apply } = target;
+    target.apply = async (...given) => {
+      await until(() => renewed > 0, "renewed while it runs");
+      return await apply(...given);
+    };
+    const it = world(FILES, {}, { store: { ...store, claim }, target, leaseMs: 1_000 });
+    expect((await it.controller.sync("web")).outcome).toBe("succeeded");
+    const during = renewed;
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    expect(renewed).toBe(during);
   });
 
   it("unwell: failed, in the target's words, and how long is waited is told", async () => {

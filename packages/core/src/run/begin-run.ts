@@ -507,7 +507,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     async [Symbol.asyncDispose](): Promise<void> {
       clearInterval(renewal);
       if (unwritten && runtime.record !== undefined) runtime.record.token = UNCLAIMED;
-      if (runtime.superseded === superseded) runtime.superseded = undefined;
+      runtime.superseded = undefined;
       resolved?.opened.release();
       await lease?.release().catch(() => {});
     },

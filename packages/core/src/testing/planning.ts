@@ -35,15 +35,23 @@ export const declaredOf = (value: Manifest): Declared => ({
 
 export const keyFor = (name: string, target = "memory"): Key => keyOf(refOf(manifest(name), target));
 
+interface More extends Partial<PlanOptions> {
+  readonly rows?: readonly Tracked[];
+  readonly settings?: Partial<Application>;
+}
+
 /** A plan of these objects on this target, by the tests' owner. */
-export async function planFor(
+export const planFor = async (...given: Parameters<typeof planOptions>): Promise<Planning> =>
+  await plan(planOptions(...given));
+
+export function planOptions(
   target: Parameters<typeof guardTarget>[1],
   objects: readonly Manifest[] | undefined,
-  more: Partial<PlanOptions> & { rows?: readonly Tracked[]; settings?: Partial<Application> } = {},
-): Promise<Planning> {
+  more: More = {},
+): PlanOptions {
   const { rows = [], settings = {}, ...options } = more;
   const guarded: GuardedTarget = guardTarget(target.name, target, 1_000);
-  return await plan({
+  return {
     application: { name: "app", source: "s", target: target.name, ...settings },
     revision: { id: "r1" },
     rendered:
@@ -59,7 +67,7 @@ export async function planFor(
     keyed,
     purpose: "apply",
     ...options,
-  });
+  };
 }
 
 /** Each change in short: `update a: changed in Git`. */
