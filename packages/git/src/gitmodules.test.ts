@@ -55,6 +55,9 @@ describe("submoduleUrl", () => {
     ["ssh://h/b", "../../c"],
     ["git@h:b", "../../c"],
     ["b", "../../c"],
+    ["/b", "../c"],
+    ["b", "../c"],
+    ["ssh://git@h:22/b", "../../c"],
   ])("%s: %s leads out of the host", (parent, url) => {
     expect(() => submoduleUrl(parent, url)).toThrow(failure("INVALID", `${JSON.stringify(url)} leads out of the host`));
   });

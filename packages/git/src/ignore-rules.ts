@@ -16,7 +16,7 @@ export function parseIgnoreRules(text: string): IgnoreRule[] {
 
 function parseRule(line: string): IgnoreRule | undefined {
   let pattern = trimEnd(line);
-  if (pattern === "" || pattern.startsWith("#")) return undefined;
+  if (pattern.startsWith("#")) return undefined;
   const negated = pattern.startsWith("!");
   if (negated) pattern = pattern.slice(1);
   const directoryOnly = pattern.endsWith("/");

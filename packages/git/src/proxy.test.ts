@@ -187,6 +187,27 @@ describe("tunnels", () => {
     expect(tunnelTo(undefined, "git.test", 1)).toBeUndefined();
   });
 
+  it("requests to IPv6 addresses go through it, too", async () => {
+    const proxy = await start("http", { refuse: 502 });
+    const client = createHttpClient({ proxy: `http://127.0.0.1:${proxy.port}` });
+    for (const [url, asked] of [
+      ["http://[2001:db8::1]:8080/x", "[2001:db8::1]:8080"],
+      ["https://[2001:db8::1]/x", "[2001:db8::1]:443"],
+      ["http://git.test/x", "git.test:80"],
+    ] as const) {
+      await expect(client.send({ url }, { ms: 2000, bytes: 10 })).rejects.toMatchObject({
+        code: "UNAVAILABLE",
+        message: "the proxy answered 502",
+      });
+      expect(proxy.asked.splice(0)).toEqual([asked]);
+    }
+    await expect(client.send({ url: "http://[fe80::1]/x" }, { ms: 2000, bytes: 10 })).rejects.toMatchObject({
+      code: "FORBIDDEN",
+    });
+    expect(proxy.asked).toEqual([]);
+    client.close();
+  });
+
   it("requests over http go through it, metadata addresses do not", async () => {
     const proxy = await start("socks5h");
     const client = createHttpClient({ proxy: `socks5h://127.0.0.1:${proxy.port}` });

@@ -19,8 +19,12 @@ describe("parseRef", () => {
   });
 
   it("refuses what Git would", () => {
-    expect(() => parseRef({ branch: "a..b" })).toThrow('ref {"branch":"a..b"} is not a name Git allows');
-    expect(() => parseRef({ commit: "abc" })).toThrow('ref {"commit":"abc"}: a commit is 40 hex digits');
+    expect(() => parseRef({ branch: "a..b" })).toThrow(
+      failure("INVALID", 'ref {"branch":"a..b"} is not a name Git allows'),
+    );
+    expect(() => parseRef({ commit: "abc" })).toThrow(
+      failure("INVALID", 'ref {"commit":"abc"}: a commit is 40 hex digits'),
+    );
     expect(() => parseRef({} as { tag: string })).toThrow(
       failure("INVALID", "ref {} has none of branch, tag, commit, name, semver"),
     );

@@ -127,6 +127,19 @@ describe("revertOnFailure", () => {
     );
   });
 
+  it("takes a commit for a revert by Git's own words alone, at the beginning of a line", async () => {
+    const pushed = async (message: string): Promise<unknown> => {
+      const id = await commit({ "web/a": `${message}\n` }, undefined, message);
+      return ((await answer({ revision: { id, ref: "refs/heads/main" } })) as { status: string }).status;
+    };
+    const words = `This reverts commit ${healthy}.`;
+    expect(await pushed(`Revert\n\n${words}`)).toBe("declined");
+    expect(await pushed(`Not a revert\n\nUnlike 'Revert x': ${words}`)).toBe("done");
+    expect(await pushed("Not a revert\n\nThis reverts commit abc.")).toBe("done");
+    expect(await pushed(`Again\n\nTrueUp-Reverts: ${healthy}`)).toBe("declined");
+    expect(await pushed(`About TrueUp-Reverts: ${healthy}`)).toBe("done");
+  });
+
   it("waits where the commit need not be the cause", async () => {
     const entry = { run: "r", startedAt: 0, finishedAt: 0, trigger: "t", outcome: "failed" as const, changes: [] };
     const failing = async (code: ErrorCode, status?: HealthStatus) =>

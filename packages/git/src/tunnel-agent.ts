@@ -27,9 +27,8 @@ export function tunnelAgent<T extends Agent>(
     options: ConnectionOptions,
     done: (error: Error | null, socket?: Duplex) => void,
   ): Duplex | undefined => {
-    const host = options.host.replace(/^\[(.*)\]$/, "$1");
+    const { host, port } = options;
     checkHost(host);
-    const { port } = options;
     const tunnel = tunnelTo(proxy, host, port);
     if (tunnel === undefined) return direct(options, done);
     void (async () => {

@@ -131,6 +131,18 @@ describe("workingTree", () => {
       expect(calls).toEqual({ one: 1, two: 2 });
     });
 
+    it("not at all, where it was closed before anybody asked", async () => {
+      const source = open();
+      await source.close?.();
+      let calls = 0;
+      source.watch(() => calls++);
+      await delay(50);
+      write("a", "1");
+      await delay(150);
+      expect(calls).toBe(0);
+      await expect(source.resolve()).rejects.toMatchObject({ code: "INVALID", message: `${root} was closed` });
+    });
+
     it("not at all, where it is stopped before its code was loaded", async () => {
       const source = open();
       let calls = 0;

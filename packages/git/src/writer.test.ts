@@ -104,6 +104,8 @@ describe("gitWriter", () => {
     await expect(
       writer.commit({ branch: "new", from: null, author, message: "x", edits: async () => ({}) }),
     ).rejects.toMatchObject({ message: "the first commit of a repository has no tree to be edited" });
+    // What only begins like one is another.
+    expect(await writer.head("mai")).toBeUndefined();
     await expect(writer.branch("new", "f".repeat(40))).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 

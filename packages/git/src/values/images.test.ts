@@ -202,6 +202,8 @@ describe("setImagePolicies", () => {
     const before = text("old:1", "old", "v1", "x");
     expect(marked(before)).toBe(text(`acme/web:1.10@${DIGEST}`, "acme/web", '"1.10"', DIGEST));
     expect(marked(marked(before))).toBe(marked(before));
+    const more = 'a: 1 # {"$imagepolicy": "flux:web"} and more\n';
+    expect(marked(more)).toBe(more);
     const unmarked = "a: 1 # nothing\n";
     expect(marked(unmarked)).toBe(unmarked);
   });

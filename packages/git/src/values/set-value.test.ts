@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ScalarValue } from "./scalar-text.ts";
-import { setValue, type ValueAt } from "./set-value.ts";
+import { setValue, valueAt, type ValueAt } from "./set-value.ts";
 
 const set = (text: string, pointer: string, value: ScalarValue, more: Partial<ValueAt> = {}): string =>
   Buffer.from(setValue(Buffer.from(text), { pointer, ...more }, value)).toString();
@@ -177,5 +177,29 @@ describe("setValue", () => {
     expect(error("a: 1\n", "/a", Number.NaN)).toBe("INVALID /a: cannot be set to NaN");
     expect(error("a: 1\n", "/a", "\ud800")).toBe("INVALID /a: cannot be set to text that is not Unicode");
     expect(error("a: 1\n", "/a", {})).toBe("INVALID /a: cannot be set to a value of type object");
+  });
+});
+
+describe("valueAt", () => {
+  const value = { a: [{ b: "text" }, null], n: 1, "": { x: 0 } };
+  it.each<[string[], unknown]>([
+    [[], value],
+    [["a", "0", "b"], "text"],
+    [["a", "1"], null],
+    [["n"], 1],
+    [["", "x"], 0],
+    [["a", "2"], undefined],
+    [["a", "00"], undefined],
+    [["a", "-1"], undefined],
+    [["a", "length"], undefined],
+    [["a", "0", "b", "0"], undefined],
+    [["a", "0", "b", "length"], undefined],
+    [["a", "1", "x"], undefined],
+    [["n", "toFixed"], undefined],
+    [["toString"], undefined],
+    [["none", "x"], undefined],
+  ])("%j", (tokens, expected) => {
+    expect(valueAt(value, tokens)).toBe(expected);
+    expect(valueAt(undefined, tokens)).toBeUndefined();
   });
 });
