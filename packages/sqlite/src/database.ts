@@ -102,7 +102,7 @@ function writeAhead(db: DatabaseSync, deadline: number): unknown {
 
 function wrap(db: DatabaseSync, path: string): Database {
   let open = true;
-  const syncLog = syncer(`${path}-wal`);
+  const log = syncer(`${path}-wal`);
   function run<T>(body: () => T): T {
     try {
       return body();
@@ -125,7 +125,7 @@ function wrap(db: DatabaseSync, path: string): Database {
         }
       }),
     sync: () =>
-      syncLog().catch((error: unknown) => {
+      log.sync().catch((error: unknown) => {
         throw new TrueUpError("UNAVAILABLE", `${path}: writing to the disk failed (${String(error)})`, {
           cause: error,
         });
@@ -133,6 +133,7 @@ function wrap(db: DatabaseSync, path: string): Database {
     close() {
       if (open) db.close();
       open = false;
+      log.close().catch(() => {});
     },
   };
 }

@@ -91,7 +91,7 @@ describe("a lease in the database", () => {
     const levels = (): unknown[] =>
       statements.mock.calls.splice(0).flatMap(([sql]) => /^PRAGMA synchronous = (\w+)$/.exec(sql)?.[1] ?? []);
     const file = await opened(fileURLToPath(import.meta.url));
-    const syncs = vi.spyOn(Object.getPrototypeOf(file) as FileHandle, "sync");
+    const syncs = vi.spyOn(Object.getPrototypeOf(file) as FileHandle, "datasync");
     await file.close();
     const lease = (await store.claim("web", "one", 60_000))!;
     expect(levels()).toEqual(["NORMAL", "FULL"]);

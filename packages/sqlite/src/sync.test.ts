@@ -38,8 +38,8 @@ const readlink = (file: string): string => {
 
 it("asks once for all who came before it began, and anew for those who came later", async () => {
   const under = Promise.withResolvers<void>();
-  const asked = vi.spyOn(handles, "sync").mockReturnValueOnce(under.promise).mockResolvedValue();
-  const sync = syncer(path);
+  const asked = vi.spyOn(handles, "datasync").mockReturnValueOnce(under.promise).mockResolvedValue();
+  const { sync } = syncer(path);
   const done: string[] = [];
   const ask = async (name: string): Promise<void> => {
     await sync();
@@ -57,16 +57,34 @@ it("asks once for all who came before it began, and anew for those who came late
 
 it("tells those who waited of an error, not those after them, and leaves no file open", async () => {
   const before = openFiles();
-  vi.spyOn(handles, "sync").mockRejectedValueOnce(new Error("EIO"));
-  const sync = syncer(path);
+  vi.spyOn(handles, "datasync").mockRejectedValueOnce(new Error("EIO"));
+  const { sync, close } = syncer(path);
   const [first, second] = [sync(), sync().then(() => sync())];
   await expect(first).rejects.toThrow("EIO");
   await expect(second).rejects.toThrow("EIO");
+  expect(openFiles()).toEqual(before);
   await expect(sync()).resolves.toBeUndefined();
+  await close();
+  expect(openFiles()).toEqual(before);
+});
+
+it("opens the file once, and keeps it until it is closed, also by those who come later", async () => {
+  const before = openFiles();
+  const log = syncer(path);
+  await log.sync();
+  const held = openFiles();
+  expect(held.length).toBe(before.length + (process.platform === "linux" ? 1 : 0));
+  await log.sync();
+  expect(openFiles()).toEqual(held);
+  const last = log.sync();
+  await log.close();
+  await last;
+  expect(openFiles()).toEqual(before);
+  await log.sync();
   expect(openFiles()).toEqual(before);
 });
 
 it("has nothing to do where there is no file, and says what else is in the way", async () => {
-  await expect(syncer(join(folder, "absent"))()).resolves.toBeUndefined();
-  await expect(syncer(folder)()).rejects.toThrow("EISDIR");
+  await expect(syncer(join(folder, "absent")).sync()).resolves.toBeUndefined();
+  await expect(syncer(folder).sync()).rejects.toThrow("EISDIR");
 });
