@@ -1,5 +1,5 @@
 // What is deleted, what goes with it, and what stays: on a real control plane.
-import type { Manifest } from "@trueup/spec";
+import { parseKey, type Manifest } from "@trueup/spec";
 import { formatPlan } from "@trueup/diff";
 import { describe, expect, it } from "vitest";
 import { useKubernetes } from "../servers/vitest.ts";
@@ -34,6 +34,37 @@ describe("prune and delete", () => {
     kind: "Widget",
     metadata: { name, namespace },
     spec: { a: 1 },
+  });
+
+  it("rebuilds an inventory that was lost with its store: what left Git meanwhile goes, copies and what is others' stay", async () => {
+    const namespace = await cluster().namespace();
+    const installation = unique();
+    const kept = yaml(configMap(namespace, "kept", { value: "1" }));
+    const before = world(
+      cluster(),
+      { "kept.yaml": kept, "left.yaml": yaml(configMap(namespace, "left", {}), deployment(namespace, "web")) },
+      { installation },
+    );
+    await before.synced();
+    await before.stop();
+    // A copy, labels, mark and all; and what another application has.
+    const { body: left } = await cluster().request<Manifest>("GET", path(namespace, "left"));
+    const { labels, annotations } = left.metadata;
+    await cluster().request("POST", `/api/v1/namespaces/${namespace}/configmaps`, {
+      ...configMap(namespace, "copy", {}),
+      metadata: { name: "copy", namespace, labels, annotations },
+    });
+    await world(cluster(), { "c.yaml": yaml(configMap(namespace, "theirs", {})) }, { installation: unique() }).synced();
+
+    const after = world(cluster(), { "kept.yaml": kept }, { installation });
+    const said = { actor: "ada", reason: "the database is gone" };
+    const { found } = await after.controller.rebuildInventory("web", said);
+    expect(found.map((key) => parseKey(key).name)).toEqual(["kept", "left", "web"]);
+    const { changes } = await after.synced();
+    expect(changes.map(({ action }) => action)).toEqual(["delete", "delete"]);
+    expect(await status(path(namespace, "left"))).toBe(404);
+    expect(await status(`/apis/apps/v1/namespaces/${namespace}/deployments/web`)).toBe(404);
+    for (const name of ["kept", "copy", "theirs"]) expect(await status(path(namespace, name))).toBe(200);
   });
 
   it("row 33: a Namespace that left Git waits for an approval, and the plan lists what would go with it", async () => {

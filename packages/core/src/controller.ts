@@ -17,6 +17,7 @@ import {
   type CompareOptions,
 } from "./applications/compare-applications.ts";
 import { eject, type Ejected } from "./applications/eject.ts";
+import { rebuildInventory, type Rebuilt } from "./applications/rebuild-inventory.ts";
 import { STOPPED, type EngineOptions } from "./engine.ts";
 import type { ControllerEvent } from "./events.ts";
 import { createFleet } from "./fleet.ts";
@@ -75,6 +76,12 @@ export interface Controller<
    * `adopt` decides. Throws `UNSUPPORTED` where a target marks objects and cannot release them.
    */
   eject(application: string, said: Said): Promise<Ejected>;
+  /**
+   * For a store that was lost: asks the application's targets what bears its mark, and tracks what the inventory does not
+   * know. The next run confirms what Git still declares and prunes the rest, within the prune guards; `suspend` first to
+   * see that plan before. Throws, and tracks nothing, where a target fails.
+   */
+  rebuildInventory(application: string, said: Said): Promise<Rebuilt>;
   suspend(application: string, said: Said): Promise<void>;
   /** Ends a suspension, and lets go of a pinned revision. */
   resume(application: string): Promise<void>;
@@ -175,6 +182,14 @@ export function createController<
       const [released, left] = [ejected.released.length, ejected.left.size];
       engine.emit({ type: "application-ejected", application: name, actor, reason, released, left });
       return ejected;
+    },
+    async rebuildInventory(name, { actor, reason }) {
+      const runtime = fleet.runtime(name);
+      const engine = await fleet.engine();
+      const rebuilt = await runtime.mutex.run(async () => await rebuildInventory(engine, runtime, { actor, reason }));
+      engine.emit({ type: "inventory-rebuilt", application: name, actor, reason, found: rebuilt.found.length });
+      fleet.mark(runtime, "rebuild");
+      return rebuilt;
     },
     async suspend(name, said) {
       const runtime = fleet.runtime(name);

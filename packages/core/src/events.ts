@@ -68,6 +68,13 @@ export type ControllerEvent = { readonly time: number } & (
       readonly released: number;
       readonly left: number;
     } & OfApplication)
+  /** `found`: objects that bear the application's mark and were not tracked. */
+  | ({
+      readonly type: "inventory-rebuilt";
+      readonly actor: string;
+      readonly reason: string;
+      readonly found: number;
+    } & OfApplication)
   | ({
       readonly type: "approval-given" | "approval-withdrawn";
       readonly digest: string;

@@ -10,6 +10,7 @@ export type { Expected } from "./applications/compare-objects.ts";
 export { createController } from "./controller.ts";
 export type { Controller, ControllerOptions, Said } from "./controller.ts";
 export type { Ejected } from "./applications/eject.ts";
+export type { Rebuilt } from "./applications/rebuild-inventory.ts";
 export type { EngineOptions } from "./engine.ts";
 export { createEvents } from "./events.ts";
 export type { ControllerEvent, Events, StepName } from "./events.ts";

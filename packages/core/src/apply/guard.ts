@@ -1,5 +1,6 @@
 import {
   isObject,
+  targetOf,
   TrueUpError,
   toTrueUpError,
   type CallContext,
@@ -7,6 +8,7 @@ import {
   type Item,
   type Key,
   type Observed,
+  type Owner,
   type Planned,
   type Target,
   type Tracked,
@@ -34,6 +36,8 @@ export interface GuardedTarget {
   delete(tracked: Tracked, seen: Observed, context: WriteContext): Promise<Deleted>;
   /** Undefined where the target cannot, and need not where it does not mark. */
   readonly release: ((tracked: Tracked, context: WriteContext) => Promise<void>) | undefined;
+  /** Undefined where the target cannot say what it holds of an application. */
+  readonly owned: ((owner: Owner, context: CallContext) => Promise<readonly Tracked[]>) | undefined;
   identity(signal?: AbortSignal): Promise<string>;
   /** Undefined where the target does not say. */
   capabilities(signal?: AbortSignal): Promise<Capabilities | undefined>;
@@ -109,6 +113,17 @@ export function guardTarget(name: string, target: Target, timeoutMs: number): Gu
         ? undefined
         : async (tracked, context) =>
             await call((signal) => target.release!(tracked, { ...context, signal }), limits("release", context.signal)),
+    owned:
+      target.owned === undefined
+        ? undefined
+        : async (owner, context) => {
+            const rows: unknown = await call(
+              (signal) => target.owned!(owner, { ...context, signal }),
+              limits("owned", context.signal),
+            );
+            if (!Array.isArray(rows) || !rows.every((row) => isRowOf(target.name, row))) throw garbage("owned", rows);
+            return rows as readonly Tracked[];
+          },
     async identity(signal) {
       if (target.identity === undefined) return name;
       const identity: unknown = await call(() => target.identity!(), limits("identity", signal));
@@ -125,6 +140,14 @@ export function guardTarget(name: string, target: Target, timeoutMs: number): Gu
     },
   };
 }
+
+/** A row of another target would have that one's object deleted. */
+const isRowOf = (target: string, row: unknown): boolean =>
+  isObject(row) &&
+  typeof row["key"] === "string" &&
+  targetOf(row["key"] as Key) === target &&
+  typeof row["apiVersion"] === "string" &&
+  Array.isArray(row["dependsOn"]);
 
 const isDelay = (value: unknown): boolean => typeof value === "number" && value >= 0;
 
