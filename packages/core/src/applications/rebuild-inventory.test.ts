@@ -92,7 +92,7 @@ describe("rebuilding a lost inventory", () => {
 
   it("names the targets that cannot say", async () => {
     const { owned: _, ...mute } = memoryTarget();
-    const { controller } = await lost({}, mute as never);
+    const { controller } = await lost({}, mute);
     expect(await controller.rebuildInventory("web", said)).toEqual({ found: [], unasked: ["live"] });
   });
 
