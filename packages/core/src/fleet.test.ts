@@ -416,6 +416,46 @@ describe("what cuts a wait for health off", () => {
   });
 });
 
+it("who waits for an application is asked again once that has become healthy by itself, and not before", async () => {
+  const { queue, marks } = heard();
+  let health: HealthStatus = "degraded";
+  const target = memoryTarget({ health: () => ({ status: health }) });
+  const repo = memorySource({ files: { "web/a.yaml": config("a", "one"), "later/b.yaml": config("b", "one") } });
+  const later: Application = {
+    name: "later",
+    source: "repo",
+    target: "live",
+    path: "later",
+    dependsOn: [{ application: "web" }],
+  };
+  const controller = made({
+    queue,
+    sources: { repo },
+    targets: { live: target },
+    applications: [{ ...web, path: "web" }, later],
+  });
+  const heardHealth: string[] = [];
+  controller.subscribe((event) => {
+    if (event.type === "health-changed") heardHealth.push(event.health.status);
+  });
+  const asked = (): number => marks.filter(({ trigger }) => trigger === "dependency").length;
+  const turn = async (to: HealthStatus): Promise<void> => {
+    health = to;
+    target.edit({ kind: "ConfigMap", namespace: "demo", name: "a" }, { "/data/health": to });
+    await until(() => heardHealth.at(-1) === to, to);
+  };
+  await controller.start();
+  await until(
+    () => controller.status("web").phase === "failed" && controller.status("later").phase === "waiting",
+    "waits",
+  );
+  expect(asked()).toBe(0);
+  await turn("progressing");
+  expect(asked()).toBe(0);
+  await turn("healthy");
+  expect(asked()).toBeGreaterThanOrEqual(1);
+});
+
 describe("a suspension by a person", () => {
   it("is kept with who, why and when; it ends once", async () => {
     const { controller, store } = world(FILES, {}, { now: () => 1_700_000_000_000 });

@@ -169,7 +169,7 @@ const LABEL_MAPS: ReadonlySet<string> = new Set(["labels", "matchLabels", "selec
 function normalizer(objects: readonly Sided[], expected: Expected, side: 0 | 1): (manifest: Manifest) => Manifest {
   const { labels = [], annotations = [], fields = [] } = expected;
   const names = namesOf(objects, expected, side);
-  const namespaces = expected.namespace === true ? namespacesOf(objects) : new Set<string>();
+  const namespaces = expected.namespace === true ? namespacesOf(objects) : new Set<string | undefined>();
   const without = (map: Json, patterns: readonly string[]): Json =>
     isObject(map)
       ? Object.fromEntries(
@@ -209,10 +209,8 @@ function normalizer(objects: readonly Sided[], expected: Expected, side: 0 | 1):
   };
 }
 
-function namespacesOf(objects: readonly Sided[]): Set<string> {
-  const namespaces = objects.map(({ declared }) => declared.manifest.metadata.namespace);
-  return new Set(namespaces.filter((namespace) => namespace !== undefined));
-}
+const namespacesOf = (objects: readonly Sided[]): Set<string | undefined> =>
+  new Set(objects.map(({ declared }) => declared.manifest.metadata.namespace));
 
 /** What each name of the side's own objects is read as, where that is another. */
 function namesOf(objects: readonly Sided[], expected: Expected, side: 0 | 1): Map<string, string> {

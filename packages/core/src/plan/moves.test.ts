@@ -1,5 +1,5 @@
 import { memorySource, memoryTarget, type MemorySource, type MemoryTarget } from "@trueup/testkit";
-import { keyOf, type Application, type ChangeRecord, type Key, type Store } from "@trueup/spec";
+import { keyOf, TrueUpError, type Application, type ChangeRecord, type Key, type Store } from "@trueup/spec";
 import { afterEach, describe, expect, it } from "vitest";
 import { createController, type Controller } from "../controller.ts";
 import type { ControllerEvent } from "../events.ts";
@@ -449,6 +449,30 @@ describe("an application whose directory is gone", () => {
     await synced(it, "receiver");
     expect([await held(it.store, "giver"), await held(it.store, "receiver")]).toEqual([[], ["a", "b", "c"]]);
     expect(it.target.calls.delete).toBe(0);
+  });
+
+  it("has not where it only cannot be read", async () => {
+    const source = memorySource({ files: FILES });
+    const { open } = source;
+    let broken = false;
+    source.open = async (...given) => {
+      const snapshot = await open(...given);
+      const { tree } = snapshot;
+      const subtree = async (path: string) => {
+        if (broken && path === "r") throw new TrueUpError("UNAVAILABLE", "the disk is slow");
+        return await tree.subtree(path);
+      };
+      return { ...snapshot, tree: { ...tree, subtree } };
+    };
+    const it = pair(FILES, { source });
+    await synced(it, "giver", "receiver");
+    broken = true;
+    it.source.commit({ "g/b.yaml": undefined });
+    await it.controller.sync("giver");
+    expect(it.controller.status("giver").reason).toBe(
+      "ConfigMap demo/b is not deleted: application receiver, which may declare it, cannot be rendered: the disk is slow",
+    );
+    expect(await held(it.store, "giver")).toEqual(["a", "b"]);
   });
 });
 

@@ -258,6 +258,7 @@ describe("a run ends", () => {
       { type: "run-blocked", application: "web", run, time: number, by: "mode", reason: blocked.reason, plan },
     ]);
     expect(ends(it).at(-1)).toStrictEqual(finished({ outcome: "blocked", revision: r1, health: healthy }));
+    expect(steps(it)).toEqual(["resolve", "render", "plan", "gate", "record"]);
     expect(it.controller.status("web")).toMatchObject({ phase: "blocked", reason: blocked.reason, blockedBy: "mode" });
     expect(it.controller.status("web")).not.toHaveProperty("until");
     await it.controller.set({ name: "web", source: "repo", target: "live" });

@@ -185,10 +185,11 @@ it("ready-made ones change their version with their options", () => {
     labels({ labels: {} }),
     labels({ labels: {}, templates: true }),
     labels({ labels: { a: "b" } }),
+    labels({ labels: {}, match: { kind: "A" } }),
     namespace({ namespace: "a" }),
     namespace({ namespace: "b" }),
   ].map(({ version }) => version);
-  expect(new Set(versions).size).toBe(8);
+  expect(new Set(versions).size).toBe(9);
   expect(patch({ operations: [] }).version).toBe(versions[0]);
 });
 
