@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { isTrueUpError, TrueUpError, type Capabilities, type Manifest } from "@trueup/spec";
+import { TrueUpError, type Capabilities, type Manifest } from "@trueup/spec";
+import { failureIn } from "../api/failure.ts";
 import { apiVersionOf } from "../api/path.ts";
 import type { System } from "./system.ts";
 
@@ -28,7 +29,9 @@ async function ask({ client }: System): Promise<string> {
     if (typeof uid === "string" && uid !== "") return uid;
     throw new TrueUpError("INCOMPLETE", "the namespace kube-system has no uid");
   } catch (error) {
-    if (!isTrueUpError(error) || (error.code !== "FORBIDDEN" && error.code !== "NOT_FOUND")) throw error;
+    // Who is not known at all (401) learns nothing: by another identity this would be taken for another cluster.
+    const status = failureIn(error)?.status;
+    if (status !== 403 && status !== 404) throw error;
     return `server-${createHash("sha256").update(client.server).digest("hex").slice(0, 32)}`;
   }
 }
