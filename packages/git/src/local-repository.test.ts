@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { deflateSync } from "node:zlib";
@@ -152,6 +152,12 @@ describe("openLocalRepository", () => {
       { name: "refs/heads/b", oid: B },
       { name: "refs/heads/b/c", oid: A },
     ]);
+  });
+
+  it("refs that cannot be read are no refs that are not there", () => {
+    bare("repo");
+    symlinkSync("packed-refs", join(root, "repo", "packed-refs"));
+    expect(() => open().list(["refs/"])).toThrow("ELOOP");
   });
 
   it("follows symbolic refs, four in a row, and never out of the repository", () => {

@@ -238,7 +238,7 @@ describe("promote", () => {
                 branch: "main",
                 author,
                 message: "theirs",
-                edits: { "production/values.yaml": "text: z # theirs\n" },
+                edits: { "production/values.yaml": `text: ${"z".repeat(98)} # theirs\n` },
               });
             }
             return edits;
@@ -254,7 +254,7 @@ describe("promote", () => {
     });
     expect(await read("production/values.yaml")).toBe(`text: ${"x".repeat(300)} # theirs\n`);
     expect(await message()).toBe(
-      `Promote staging to production\n\n- production/values.yaml: /text: "z" -> "${"x".repeat(99)}…\n`,
+      `Promote staging to production\n\n- production/values.yaml: /text: "${"z".repeat(98)}" -> "${"x".repeat(99)}…\n`,
     );
     await other.close();
   });

@@ -189,6 +189,11 @@ describe("repositoryObjects", () => {
     objects.close();
   });
 
+  it("a file in the place of its packs is an error", () => {
+    writeFileSync(join(root, "pack"), "");
+    expect(() => repositoryObjects(root, 1000).read(missing)).toThrow("ENOTDIR");
+  });
+
   it("a directory that is not there has nothing", () => {
     const objects = repositoryObjects(join(root, "nowhere"), 1000);
     expect([objects.read(missing), objects.has(missing), objects.removals]).toEqual([undefined, false, 0]);

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Source } from "@trueup/spec";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+// By the first call otherwise, in whatever time that takes.
+import "./working-tree-source.ts";
 import { workingTree, type WorkingTreeOptions } from "./working-tree.ts";
 
 const EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
