@@ -238,9 +238,16 @@ describe("what is refused", () => {
         { file: "b.yaml", document: 1, line: 1 },
       ],
     ]);
-    const tree = { ...treeOf({ "a.yaml": "" }), read: () => Promise.reject(new TrueUpError("LIMIT", "too big")) };
-    await expect(plain().render(inputOf(tree))).rejects.toMatchObject({ code: "LIMIT", message: "a.yaml: too big" });
   });
+
+  it.each(["INVALID", "LIMIT", "UNSUPPORTED", "NOT_FOUND"] as const)(
+    "so is one that it answers %s for",
+    async (code) => {
+      const tree = { ...treeOf({ "a.yaml": "" }), read: () => Promise.reject(new TrueUpError(code, "no such luck")) };
+      const error = { code, message: "a.yaml: no such luck", origin: { file: "a.yaml" } };
+      await expect(plain().render(inputOf(tree))).rejects.toMatchObject(error);
+    },
+  );
 
   it.each(["UNAVAILABLE", "INCOMPLETE", "ABORTED", "INTERNAL"] as const)(
     "a tree that answers %s is no empty tree",

@@ -152,6 +152,7 @@ describe("keys", () => {
   it("collections are no keys", () => {
     expect(errorsOf("a:\n  ? [b]\n  : c\n")).toEqual(["f.yaml:2: /a: a key must be a scalar"]);
     expect(errorsOf("? {b: c}\n: d\n")).toEqual(["f.yaml:1: a key must be a scalar"]);
+    expect(errorsOf("? {b: c, b: d}\n: e\n"), "whatever is wrong within").toEqual(["f.yaml:1: a key must be a scalar"]);
   });
 
   it("an alias may be a key", () => {
