@@ -42,7 +42,7 @@ export interface RunOptions {
   readonly byPerson?: boolean;
   /** A stop: nothing more is started, what is in flight ends. */
   readonly signal: AbortSignal;
-  /** Told when all is written and it only waits for health; maybe more than once. */
+  /** Told when all is written and it only waits for health, or for the store; maybe more than once. */
   readonly onIdle?: (() => void) | undefined;
 }
 
@@ -186,6 +186,8 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     const exported = runtime.record?.state.exports;
     const recorded = record(runtime, begun, ending);
     // Rows that were recorded before wait for it too: without the lease nothing can be written.
+    // What is left is the disk's to do: others need not wait for it.
+    options.onIdle?.();
     if (lease !== undefined) await journalOf().persist(recorded.rows);
     put(recorded.rows);
     if (digestsOf(exported) !== digestsOf(runtime.record?.state.exports)) markReferrers();
