@@ -155,6 +155,19 @@ describe("PGP signatures", { timeout: 60_000 }, () => {
     });
   });
 
+  it("do not count by a key that vouches for itself with a weak hash", async () => {
+    const { sha224, sha256 } = openpgp.enums.hash;
+    const by = async (preferredHashAlgorithm: openpgp.enums.hash): Promise<unknown> => {
+      const key = await pair({ type: "rsa", rsaBits: 2048, config: { preferredHashAlgorithm } });
+      const config = { preferredHashAlgorithm: openpgp.enums.hash.sha512 };
+      return [key.fingerprint, await verdict(key.public, await signed(key, { config }))];
+    };
+    const [strong, taken] = (await by(sha256)) as [string, object];
+    expect(taken).toEqual({ signer: "Ann <ann@example.com>", fingerprint: strong });
+    const [weak, refused] = (await by(sha224)) as [string, { refused: string }];
+    expect(refused.refused).toMatch(new RegExp(`^PGP key ${weak} may not sign: .*Insecure hash algorithm: SHA224`));
+  });
+
   it("do not count by a key that is expired or revoked by now, nor before the key was there", async () => {
     const expired = await pair({ date: ago(10), keyExpirationTime: (5 * DAY) / 1000 });
     expect(await verdict(expired.public, await signed(expired, { date: ago(9) }))).toEqual({
