@@ -37,7 +37,8 @@ export interface Soaked {
   refresh(): Promise<void>;
   cut(): number;
   fail(percent: number): void;
-  restart(): Promise<void>;
+  /** False where the time for that is over. */
+  restart(): Promise<boolean>;
 }
 
 const PLURALS: Readonly<Record<string, string>> = {
@@ -249,8 +250,7 @@ async function restartServer({ cluster, random, deeds }: Soaked): Promise<void> 
 }
 
 async function restart(soaked: Soaked): Promise<void> {
-  await soaked.restart();
-  soaked.deeds.restarts++;
+  if (await soaked.restart()) soaked.deeds.restarts++;
 }
 
 async function attempt<T>(call: () => Promise<T>): Promise<T | undefined> {

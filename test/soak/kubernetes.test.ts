@@ -17,8 +17,9 @@ it(
   },
 );
 
-it("a heap is flat where the second half is no higher than the first", () => {
-  expect(isFlat([10, 30, 31, 32, 31])).toBe(true);
-  expect(isFlat([10, 30, 31, 40, 41])).toBe(false);
+it("a heap is flat where the last quarter is no higher than the one before it", () => {
+  expect(isFlat([10, 90, 90, 90, 30, 31, 32, 31])).toBe(true);
+  expect(isFlat([10, 90, 90, 90, 30, 31, 40, 41])).toBe(false);
+  expect(isFlat([10, 90, 90, 30, 31, 30, 60])).toBe(false);
   expect(isFlat([10])).toBe(true);
 });

@@ -15,6 +15,7 @@ import { compare, type Problem } from "./compare.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { another, createGit } from "./git.ts";
 import { happen, type Deeds, type Soaked } from "./happen.ts";
+import { median } from "../bench/bench.ts";
 import { random } from "./random.ts";
 
 export interface SoakOptions {
@@ -94,6 +95,8 @@ export async function soakKubernetes(options: SoakOptions): Promise<SoakReport> 
   };
   await open();
 
+  let failedBefore = 0;
+  const [settledMs, heap]: [number[], number[]] = [[], []];
   const soaked: Soaked = {
     cluster,
     git,
@@ -107,13 +110,13 @@ export async function soakKubernetes(options: SoakOptions): Promise<SoakReport> 
     cut: () => faults.cut(),
     fail: (percent) => faults.fail(percent),
     async restart() {
+      if (settledMs.length > checks / 2) return false;
       await close();
       failedBefore += faults.failed();
       await open();
+      return true;
     },
   };
-  let failedBefore = 0;
-  const [settledMs, heap]: [number[], number[]] = [[], []];
   const problems: Problem[] = [];
 
   const check = async (): Promise<void> => {
@@ -164,13 +167,15 @@ function stateOf(controller: Controller, name: string): Problem {
   return { what: `application ${name} is ${phase}, ${sync}: ${error?.message ?? reason ?? ""}` };
 }
 
-/** Whether the second half is no higher than the first, but for a tenth and what a collector leaves. The first check is before anything happened. */
+/**
+ * Whether the last quarter is no higher than the one before, but for a tenth and what a collector leaves: medians of the
+ * half in which the controller was not restarted, as a restart would hide what grows.
+ */
 export function isFlat(heap: readonly number[]): boolean {
-  const later = heap.slice(1);
-  const half = Math.floor(later.length / 2);
+  const steady = heap.slice(Math.ceil(heap.length / 2));
+  const half = Math.floor(steady.length / 2);
   if (half === 0) return true;
-  const least = (values: readonly number[]): number => Math.min(...values);
-  return least(later.slice(-half)) <= least(later.slice(0, half)) * 1.1 + 2;
+  return median(steady.slice(-half)) <= median(steady.slice(0, half)) * 1.1 + 2;
 }
 
 const emptyDeeds = (): Deeds => ({
