@@ -8,7 +8,7 @@ import {
   type Project,
   type Revision,
 } from "@trueup/spec";
-import { adoptionReport, type AdoptionReport } from "./applications/adoption-report.ts";
+import type { AdoptionReport } from "./applications/adoption-report.ts";
 import { approvalEntry, approved, withdrawn } from "./gate/approvals.ts";
 import { applicationProblems, type ApplicationProblem } from "./applications/check-application.ts";
 import {
@@ -16,8 +16,8 @@ import {
   type ComparedApplication,
   type CompareOptions,
 } from "./applications/compare-applications.ts";
-import { eject, type Ejected } from "./applications/eject.ts";
-import { rebuildInventory, type Rebuilt } from "./applications/rebuild-inventory.ts";
+import type { Ejected } from "./applications/eject.ts";
+import type { Rebuilt } from "./applications/rebuild-inventory.ts";
 import { STOPPED, type EngineOptions } from "./engine.ts";
 import type { ControllerEvent } from "./events.ts";
 import { createFleet } from "./fleet.ts";
@@ -164,7 +164,9 @@ export function createController<
       await fleet.change(fleet.runtime(name), (state, at) => withdrawn(state, digest, at), [entry]);
       emit({ type: "approval-withdrawn", application: name, digest, actor, reason });
     },
+    // What few services ever call is loaded when they do.
     async adoptionReport(name, { signal = stopping } = {}) {
+      const { adoptionReport } = await import("./applications/adoption-report.ts");
       return await preview(
         await fleet.engine(),
         fleet.runtime(name),
@@ -176,6 +178,7 @@ export function createController<
     },
     async eject(name, { actor, reason }) {
       const runtime = fleet.runtime(name);
+      const { eject } = await import("./applications/eject.ts");
       const engine = await fleet.engine();
       runtime.superseded?.abort(new TrueUpError("ABORTED", "ejected"));
       const ejected = await runtime.mutex.run(async () => await eject(engine, runtime, { actor, reason }));
@@ -185,6 +188,7 @@ export function createController<
     },
     async rebuildInventory(name, { actor, reason }) {
       const runtime = fleet.runtime(name);
+      const { rebuildInventory } = await import("./applications/rebuild-inventory.ts");
       const engine = await fleet.engine();
       const rebuilt = await runtime.mutex.run(async () => await rebuildInventory(engine, runtime, { actor, reason }));
       engine.emit({ type: "inventory-rebuilt", application: name, actor, reason, found: rebuilt.found.length });
