@@ -163,7 +163,8 @@ export class IdIndex {
   }
 }
 
-function compileSelector(selector: Selector): (resource: Resource) => boolean {
+/** Throws where a part of it is no regular expression, or no selector of labels. */
+export function compileSelector(selector: Selector): (resource: Resource) => boolean {
   const { id } = selector;
   const kind = pattern(id.kind, "kind");
   const group = pattern(id.group, "group");

@@ -14,6 +14,7 @@ import { builtin, markGenerated, markTransformed, below, ofPlugin, setOrigin, ty
 import { Resource } from "./resource.ts";
 import type { Resources } from "./resources.ts";
 import type { Label } from "./shapes.ts";
+import type { Session } from "./session.ts";
 import type { Target } from "./target.ts";
 import { setImage } from "./transform/images.ts";
 import { setTexts } from "./transform/labels.ts";
@@ -21,7 +22,7 @@ import { addPrefix, addSuffix } from "./transform/names.ts";
 import { setNamespace } from "./transform/namespace.ts";
 import { setReplicas } from "./transform/replicas.ts";
 import { replace } from "./transform/replacements.ts";
-import type { Transformer } from "./transform/transformer.ts";
+import { transformTogether, type Pass, type Transformer } from "./transform/transformer.ts";
 import { nodeFromValue } from "./yaml/from-value.ts";
 import { copyParsed, parseResources } from "./yaml/resources.ts";
 import { toJson, toPlain, Unreadable, type Plain } from "./yaml/value.ts";
@@ -30,7 +31,7 @@ import { goJson } from "./go/json.ts";
 type AsyncTransformer = (resources: Resources) => void | Promise<void>;
 
 interface Step {
-  readonly run: AsyncTransformer;
+  readonly run: Transformer | AsyncTransformer;
   readonly provenance: Provenance | undefined;
 }
 
@@ -165,7 +166,7 @@ export async function runTransformers(target: Target, into: Accumulator): Promis
   const steps = await builtinTransformers(target, into.config);
   steps.push(...(await pluginTransformers(target, target.kustomization.transformers ?? [], "transformers")));
   const { resources } = into;
-  for (const { run, provenance } of steps) {
+  for (const { run, provenance } of together(steps, target.loader.session)) {
     resources.touch();
     await run(resources);
     resources.touch();
@@ -173,6 +174,29 @@ export async function runTransformers(target: Target, into: Accumulator): Promis
     resources.dropEmpty();
     await target.loader.session.breathe();
   }
+}
+
+/** Steps that follow each other are one where they can be. */
+function together(steps: readonly Step[], session: Session): readonly Step[] {
+  const groups: Step[] = [];
+  let passes: Pass[] = [];
+  for (const step of steps) {
+    const pass = step.provenance === undefined && "pass" in step.run ? step.run.pass : undefined;
+    if (pass === undefined) {
+      passes = [];
+      groups.push(step);
+    } else if (passes.length > 0 && !pass.comesFirst) {
+      passes.push(pass);
+    } else {
+      const own = [pass];
+      passes = own;
+      groups.push({
+        run: (resources) => transformTogether(own, resources, () => session.breathe()),
+        provenance: undefined,
+      });
+    }
+  }
+  return groups;
 }
 
 /** In the order in which kustomize runs them, whatever the order of the fields. */

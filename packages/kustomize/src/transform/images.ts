@@ -4,7 +4,7 @@ import { expectKind, field, isNull, scalar, type Node } from "../yaml/node.ts";
 import { setScalar } from "../yaml/edit.ts";
 import { compileRegex } from "../regex.ts";
 import type { Image } from "../shapes.ts";
-import type { Transformer } from "./transformer.ts";
+import { transformEach, type Transformer } from "./transformer.ts";
 
 /** Gives containers of an image another name, tag or digest, wherever a map has `containers`, and in the fields of the specs. */
 export function setImage(image: Image, specs: readonly FieldSpec[]): Transformer {
@@ -13,13 +13,11 @@ export function setImage(image: Image, specs: readonly FieldSpec[]): Transformer
     expectKind(node, "scalar");
     if (isMeant(node.value)) setScalar(node, scalar(changed(node.value, image)));
   };
-  return (resources) => {
-    for (const { node, kind } of resources.list) {
-      if (kind === "CustomResourceDefinition") continue;
-      visitContainers(node, set);
-      visitFields(node, specs, { set });
-    }
-  };
+  return transformEach(() => ({ node, kind }) => {
+    if (kind === "CustomResourceDefinition") return;
+    visitContainers(node, set);
+    visitFields(node, specs, { set });
+  });
 }
 
 const PLAIN_NAME = /^[A-Za-z0-9/_:@-]*$/;

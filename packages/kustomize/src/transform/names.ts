@@ -3,7 +3,7 @@ import { visitField, type FieldSpec } from "../field-spec.ts";
 import { NOTES } from "../resource.ts";
 import { scalar, STR, type Node } from "../yaml/node.ts";
 import { setScalar } from "../yaml/edit.ts";
-import type { Transformer } from "./transformer.ts";
+import { transformEach, type Transformer } from "./transformer.ts";
 
 /** Their names are not for a kustomization to change. */
 const SKIPPED: readonly Gvk[] = [
@@ -23,19 +23,17 @@ function rename(
   note: string,
   change: (name: string) => string,
 ): Transformer {
-  return (resources) => {
-    const set = (node: Node): void => setScalar(node, scalar(change(node.value)));
-    for (const resource of resources.list) {
-      const { originalId } = resource;
-      if (SKIPPED.some((gvk) => isSelected(originalId, gvk))) continue;
-      for (const spec of specs) {
-        if (!isSelected(originalId, spec)) continue;
-        if (spec.path === "metadata/name" && affix !== "") {
-          resource.addNote(note, affix);
-          resource.storePreviousId();
-        }
-        visitField(resource.node, spec, { set, kind: "scalar", tag: STR });
+  const set = (node: Node): void => setScalar(node, scalar(change(node.value)));
+  return transformEach(() => (resource) => {
+    const { originalId } = resource;
+    if (SKIPPED.some((gvk) => isSelected(originalId, gvk))) return;
+    for (const spec of specs) {
+      if (!isSelected(originalId, spec)) continue;
+      if (spec.path === "metadata/name" && affix !== "") {
+        resource.addNote(note, affix);
+        resource.storePreviousId();
       }
+      visitField(resource.node, spec, { set, kind: "scalar", tag: STR });
     }
-  };
+  });
 }

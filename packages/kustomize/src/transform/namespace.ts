@@ -2,9 +2,10 @@ import { TrueUpError } from "@trueup/spec";
 import { formatId, idKey } from "../ids.ts";
 import { FieldError, visitFields, visitPath, type FieldSpec } from "../field-spec.ts";
 import type { Resource } from "../resource.ts";
+import type { Resources } from "../resources.ts";
 import { field, isNull, isNullOrEmpty, scalar, STR, valueOf, WrongKind, type Node } from "../yaml/node.ts";
 import { lookup, setScalar } from "../yaml/edit.ts";
-import type { Transformer } from "./transformer.ts";
+import { transformEach, type Transformer } from "./transformer.ts";
 
 export const SUBJECT_MODES = ["defaultOnly", "allServiceAccounts", "none"] as const;
 export type SubjectMode = (typeof SUBJECT_MODES)[number];
@@ -21,8 +22,7 @@ export interface NamespaceOptions {
 const METADATA_NAMESPACE: FieldSpec = { group: "", version: "", kind: "", path: "metadata/namespace", create: true };
 
 export function setNamespace(options: NamespaceOptions): Transformer {
-  return (resources) => {
-    if (options.namespace === "") return;
+  const begin = (resources: Resources): ((resource: Resource) => void) => {
     const counts = new Map<string, number>();
     const count = (key: string, by: number): number => {
       const sum = (counts.get(key) ?? 0) + by;
@@ -31,8 +31,8 @@ export function setNamespace(options: NamespaceOptions): Transformer {
       return sum;
     };
     for (const resource of resources.list) count(idKey(resource.id), 1);
-    for (const resource of resources.list) {
-      if (resource.isEmpty) continue;
+    return (resource) => {
+      if (resource.isEmpty) return;
       const before = idKey(resource.id);
       resource.storePreviousId();
       setNamespaceOf(resource, options);
@@ -43,8 +43,9 @@ export function setNamespace(options: NamespaceOptions): Transformer {
           origin: resource.origin,
         });
       }
-    }
+    };
   };
+  return options.namespace === "" ? () => undefined : transformEach(begin, { comesFirst: true });
 }
 
 /** In one resource. */

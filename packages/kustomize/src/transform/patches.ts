@@ -4,13 +4,13 @@ import { merge } from "../merge/merge.ts";
 import { mergeMetadata } from "../merge/metadata.ts";
 import type { Schemas } from "../merge/schema.ts";
 import { NOTES, type Resource } from "../resource.ts";
-import type { Resources } from "../resources.ts";
+import { compileSelector, type Resources } from "../resources.ts";
 import type { Selector } from "../shapes.ts";
 import { nodeFromValue } from "../yaml/from-value.ts";
 import { toPlain, Unreadable } from "../yaml/value.ts";
 import { NULL, scalar, WrongKind } from "../yaml/node.ts";
 import { applyJsonPatch, JsonPatchError, type Operation } from "./json-patch.ts";
-import type { Transformer } from "./transformer.ts";
+import { transformEach, type Transformer } from "./transformer.ts";
 
 export interface PatchContext {
   /** Read when the patch is applied: a kustomization below may have brought its own. */
@@ -57,10 +57,17 @@ export function patchNamedCopies(patches: readonly Resource[], context: PatchCon
 
 /** One patch to all that a selector matches. */
 export function patchSelected(patch: Resource, selector: Selector, context: PatchContext): Transformer {
+  const patchEach = transformEach(() => {
+    const isMeant = compileSelector(selector);
+    return (resource) => {
+      if (isMeant(resource)) patchCopy(resource, patch, context);
+    };
+  });
+  if (!patch.isNoted(NOTES.allowNameChange) && !patch.isNoted(NOTES.allowKindChange)) return patchEach;
   return (resources) => {
-    for (const target of resources.select(selector)) patchCopy(target, patch, context);
+    patchEach(resources);
     resources.dropEmpty();
-    if (patch.isNoted(NOTES.allowNameChange) || patch.isNoted(NOTES.allowKindChange)) resources.checkUnique();
+    resources.checkUnique();
   };
 }
 
@@ -103,12 +110,14 @@ export interface JsonPatch {
 
 /** A JSON patch to all that a selector matches. `remember`: they keep the identity they had before it. */
 export function patchJson(patch: JsonPatch, selector: Selector, remember: boolean): Transformer {
-  return (resources) => {
-    for (const resource of resources.select(selector)) {
+  return transformEach(() => {
+    const isMeant = compileSelector(selector);
+    return (resource) => {
+      if (!isMeant(resource)) return;
       if (remember) resource.storePreviousId();
       applyOperations(resource, patch);
-    }
-  };
+    };
+  });
 }
 
 const INTERNAL = "internal.config.kubernetes.io/";
