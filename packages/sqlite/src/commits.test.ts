@@ -116,3 +116,22 @@ it("are committed at once where they are flushed, and only once", async () => {
   await new Promise((resolve) => setImmediate(resolve));
   expect(transaction).toHaveBeenCalledTimes(1);
 });
+
+it("that need not be durable are told once they are committed, with their answer, and sync nothing", async () => {
+  const sync = vi.spyOn(db, "sync");
+  expect(await commits.run(() => names().length, { durable: false })).toBe(0);
+  expect(await commits.run(() => put("a"), { durable: false })).toBeUndefined();
+  expect([names(), sync.mock.calls.length]).toEqual([["a"], 0]);
+  const disk = Promise.withResolvers<void>();
+  sync.mockReturnValueOnce(disk.promise);
+  const done: string[] = [];
+  const writes = [
+    commits.run(() => put("b")).then(() => done.push("b")),
+    commits.run(() => put("c"), { durable: false }).then(() => done.push("c")),
+    commits.run(() => names().join(), { durable: false }).then((answer) => done.push(answer)),
+  ];
+  await vi.waitFor(() => expect(done).toEqual(["c", "a,b,c"]));
+  disk.resolve();
+  await Promise.all(writes);
+  expect([done.at(-1), sync.mock.calls.length]).toEqual(["b", 1]);
+});

@@ -1,15 +1,19 @@
 import type { Database } from "./database.ts";
 
-/** Puts writes on disk: those asked for in the same turn of the event loop share one commit, and so one sync of the disk. */
+/** Writes: those asked for in the same turn of the event loop share one commit, and one sync of the disk at most. */
 export interface Commits {
-  /** On disk when it resolves; where the body throws, nothing of it is, and the others are not disturbed. */
-  run(body: () => void): Promise<void>;
+  /**
+   * On disk when it resolves or, where `durable` is false, readable for all; in the order asked for. Where the body throws,
+   * nothing of it is, and the others are not disturbed.
+   */
+  run<T>(body: () => T, options?: { readonly durable?: boolean }): Promise<T>;
   /** Commits what waits: readable when it returns, on disk when it resolves. */
   flush(): Promise<void>;
 }
 
 interface Waiting {
   readonly body: () => void;
+  readonly durable: boolean;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -54,6 +58,8 @@ export function createCommits(db: Database): Commits {
     try {
       // SQLite would sync while the event loop stands still, at every commit.
       const kept = db.transaction(() => writes.filter(attempt), { durable: false });
+      for (const { durable, resolve } of kept) if (!durable) resolve();
+      if (!kept.some(({ durable }) => durable)) return;
       await db.sync();
       for (const { resolve } of kept) resolve();
     } catch (error) {
@@ -62,9 +68,10 @@ export function createCommits(db: Database): Commits {
   }
 
   return {
-    run: (body) =>
-      new Promise((resolve, reject) => {
-        waiting.push({ body, resolve, reject });
+    run: <T>(body: () => T, { durable = true }: { readonly durable?: boolean } = {}) =>
+      new Promise<T>((resolve, reject) => {
+        let answer: T;
+        waiting.push({ body: () => (answer = body()), durable, resolve: () => resolve(answer), reject });
         turn ??= setImmediate(() => void flush());
       }),
     flush,

@@ -133,7 +133,7 @@ function wrap(db: DatabaseSync, path: string): Database {
     close() {
       if (open) db.close();
       open = false;
-      log.close().catch(() => {});
+      log.close();
     },
   };
 }

@@ -1,11 +1,11 @@
-import { open as opened, type FileHandle } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import { mkdtempSync, rmSync } from "node:fs";
+import { fdatasync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { sqliteStore } from "./sqlite-store.ts";
+
+vi.mock("node:fs", { spy: true });
 
 const DAY = 86_400_000;
 
@@ -90,9 +90,7 @@ describe("a lease in the database", () => {
     const statements = vi.spyOn(DatabaseSync.prototype, "exec");
     const levels = (): unknown[] =>
       statements.mock.calls.splice(0).flatMap(([sql]) => /^PRAGMA synchronous = (\w+)$/.exec(sql)?.[1] ?? []);
-    const file = await opened(fileURLToPath(import.meta.url));
-    const syncs = vi.spyOn(Object.getPrototypeOf(file) as FileHandle, "datasync");
-    await file.close();
+    const syncs = vi.mocked(fdatasync).mockClear();
     const lease = (await store.claim("web", "one", 60_000))!;
     expect(levels()).toEqual(["NORMAL", "FULL"]);
     await lease.renew();
@@ -107,7 +105,6 @@ describe("a lease in the database", () => {
     await lease.release();
     expect([levels(), syncs.mock.calls.length]).toEqual([["NORMAL", "FULL"], 1]);
     statements.mockRestore();
-    syncs.mockRestore();
   });
 
   it("from before the machine was restarted is free", async () => {

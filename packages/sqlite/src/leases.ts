@@ -1,8 +1,9 @@
 import { checkTtl, holdLease, TrueUpError, type HeldLease, type Lease } from "@trueup/spec";
+import type { Commits } from "./commits.ts";
 import type { Database } from "./database.ts";
 
 export interface Leases {
-  claim(application: string, holder: string, ttlMs: number): Lease | undefined;
+  claim(application: string, holder: string, ttlMs: number): Promise<Lease | undefined>;
   /** Within the transaction that writes: throws `LEASE_LOST`, and tells the holder, where the lease is not the last one given out. */
   check(lease: Lease): void;
   close(): void;
@@ -26,7 +27,7 @@ function isHeld({ ttl_ms: ttlMs, expires_at: expiresAt }: Row, now: number): boo
 }
 
 /** Leases stand in the database, so that processes exclude each other. They need not survive a loss of power: their holders do not. */
-export function createLeases(db: Database): Leases {
+export function createLeases(db: Database, commits: Commits): Leases {
   /** The last one of each application that was claimed here. */
   const held = new Map<string, HeldLease>();
   const find = db.prepare("SELECT token, ttl_ms, expires_at FROM lease WHERE application = ?");
@@ -38,13 +39,13 @@ export function createLeases(db: Database): Leases {
   const check = db.prepare(`SELECT 1 FROM lease WHERE ${ours}`);
   const extend = db.prepare(`UPDATE lease SET expires_at = ? WHERE ${ours}`);
   const release = db.prepare(`UPDATE lease SET expires_at = NULL WHERE ${ours}`);
-  const quickly = <T>(body: () => T): T => db.transaction(body, { durable: false });
+  const quickly = <T>(body: () => T): Promise<T> => commits.run(body, { durable: false });
 
   return {
-    claim(application, holder, ttlMs) {
+    async claim(application, holder, ttlMs) {
       checkTtl(ttlMs);
       const claimedAt = performance.now();
-      const tokens = quickly(() => {
+      const tokens = await quickly(() => {
         const now = machineNow();
         const last = find.get(application) as Row | undefined;
         if (last !== undefined && isHeld(last, now)) return undefined;
@@ -62,7 +63,7 @@ export function createLeases(db: Database): Leases {
         ttlMs,
         claimedAt,
         extend: () => quickly(() => extend.run(machineNow() + ttlMs, application, token).changes === 1),
-        release: () => void quickly(() => release.run(application, token)),
+        release: async () => void (await quickly(() => release.run(application, token))),
       });
       held.set(application, mine);
       return mine.lease;

@@ -32,14 +32,14 @@ export function sqliteStore({ path, busyTimeoutMs = 5_000 }: SqliteStoreOptions)
 }
 
 function storeOn(db: Database): Store {
-  const leases = createLeases(db);
   const records = createRecords(db);
   const history = createHistory(db);
   const commits = createCommits(db);
+  const leases = createLeases(db, commits);
 
   return {
     settings: createSettings(db),
-    claim: async (application, holder, ttlMs) => leases.claim(application, holder, ttlMs),
+    claim: (application, holder, ttlMs) => leases.claim(application, holder, ttlMs),
     read: async (application) => records.read(application),
     async *list() {
       yield* records.list();

@@ -1,23 +1,20 @@
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
-import { open, type FileHandle } from "node:fs/promises";
+import { fdatasync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { syncer } from "./sync.ts";
 
+vi.mock("node:fs", { spy: true });
+
 let folder: string;
 let path: string;
-let handles: FileHandle;
-beforeEach(async () => {
+beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "trueup-sync-"));
   path = join(folder, "log");
   writeFileSync(path, "");
-  const handle = await open(path);
-  handles = Object.getPrototypeOf(handle) as FileHandle;
-  await handle.close();
 });
 afterEach(() => {
-  vi.restoreAllMocks();
+  vi.resetAllMocks();
   rmSync(folder, { recursive: true });
 });
 
@@ -37,8 +34,8 @@ const readlink = (file: string): string => {
 };
 
 it("asks once for all who came before it began, and anew for those who came later", async () => {
-  const under = Promise.withResolvers<void>();
-  const asked = vi.spyOn(handles, "datasync").mockReturnValueOnce(under.promise).mockResolvedValue();
+  let under = (): void => {};
+  const asked = vi.mocked(fdatasync).mockImplementationOnce((_, callback) => (under = () => callback(null)));
   const { sync } = syncer(path);
   const done: string[] = [];
   const ask = async (name: string): Promise<void> => {
@@ -50,21 +47,21 @@ it("asks once for all who came before it began, and anew for those who came late
   const later = [ask("c"), ask("d")];
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect([asked.mock.calls.length, done]).toEqual([1, []]);
-  under.resolve();
+  under();
   await Promise.all([...first, ...later]);
   expect([asked.mock.calls.length, done]).toEqual([2, ["a", "b", "c", "d"]]);
 });
 
 it("tells those who waited of an error, not those after them, and leaves no file open", async () => {
   const before = openFiles();
-  vi.spyOn(handles, "datasync").mockRejectedValueOnce(new Error("EIO"));
+  vi.mocked(fdatasync).mockImplementationOnce((_, callback) => callback(new Error("EIO")));
   const { sync, close } = syncer(path);
   const [first, second] = [sync(), sync().then(() => sync())];
   await expect(first).rejects.toThrow("EIO");
   await expect(second).rejects.toThrow("EIO");
   expect(openFiles()).toEqual(before);
   await expect(sync()).resolves.toBeUndefined();
-  await close();
+  close();
   expect(openFiles()).toEqual(before);
 });
 
@@ -77,7 +74,7 @@ it("opens the file once, and keeps it until it is closed, also by those who come
   await log.sync();
   expect(openFiles()).toEqual(held);
   const last = log.sync();
-  await log.close();
+  log.close();
   await last;
   expect(openFiles()).toEqual(before);
   await log.sync();

@@ -1,4 +1,7 @@
-import { open, type FileHandle } from "node:fs/promises";
+import { closeSync, fdatasync, openSync } from "node:fs";
+import { promisify } from "node:util";
+
+const datasync = promisify(fdatasync);
 
 export interface Syncer {
   /**
@@ -6,33 +9,36 @@ export interface Syncer {
    * sync serves all who asked before it began. A file that is not there has nothing to lose.
    */
   sync(): Promise<void>;
-  /** Lets go of the file, once what was asked for is done. */
-  close(): Promise<void>;
+  /** Lets go of the file, once what is under way is done. */
+  close(): void;
 }
 
 /** The file stays open between two syncs: on a busy machine each further turn of the event loop costs more than the disk. */
 export function syncer(path: string): Syncer {
-  let file: FileHandle | undefined;
+  let file: number | undefined;
+  let busy = false;
   let closed = false;
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
 
   async function syncFile(): Promise<void> {
+    busy = true;
     try {
-      file ??= await open(path, "r+"); // Windows syncs only what may be written
-      await file.datasync();
+      file ??= openSync(path, "r+"); // Windows syncs only what may be written
+      await datasync(file);
     } catch (error) {
       // Whether a file can be trusted that failed once, systems do not agree.
-      await letGo();
+      letGo();
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    } finally {
+      busy = false;
+      if (closed) letGo();
     }
-    if (closed) await letGo();
   }
 
-  async function letGo(): Promise<void> {
-    const held = file;
+  function letGo(): void {
+    if (file !== undefined) closeSync(file);
     file = undefined;
-    await held?.close();
   }
 
   return {
@@ -45,9 +51,9 @@ export function syncer(path: string): Syncer {
       })();
       return next;
     },
-    async close() {
+    close() {
       closed = true;
-      await letGo();
+      if (!busy) letGo();
     },
   };
 }
