@@ -51,7 +51,7 @@ export async function whyNoGo(module: GoModule): Promise<string | undefined> {
 
 /**
  * Builds the programs: minutes on a cold Go cache, seconds on a warm one. Answers why that is not possible where another
- * version than the pinned one has modules that the proxy does not serve. Throws, with Go's words, where it fails.
+ * version than the pinned one has modules that the proxy serves in no patch. Throws, with Go's words, where it fails.
  * The caller holds a lock on the directory.
  */
 export async function build({ module, version, packages, directory, progress }: Build): Promise<string | undefined> {
@@ -73,11 +73,14 @@ export async function build({ module, version, packages, directory, progress }: 
   try {
     progress(`building ${title} with go, once; kept in ${directory}`);
     let fetched = 0;
-    const list = await run("go", ["list", "-deps", ...paths], {
-      cwd,
-      env,
-      onErrorLine: () => (stage = `${++fetched} Go modules fetched`),
-    });
+    const fetch = async () =>
+      await run("go", ["list", "-deps", ...paths], {
+        cwd,
+        env,
+        onErrorLine: () => (stage = `${++fetched} Go modules fetched`),
+      });
+    let list = await fetch();
+    while (list.code !== 0 && !pinned && (await takeEarlierPatch(work, list.stderr, progress))) list = await fetch();
     if (list.code !== 0 && !pinned) return `not all modules of ${title} can be had: ${complaint(list.stderr)}`;
     if (list.code !== 0) throw new Error(`cannot fetch the modules of ${title}\n${tail(list.stderr)}`);
 
@@ -99,6 +102,21 @@ export async function build({ module, version, packages, directory, progress }: 
     clearInterval(ticker);
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/**
+ * The proxy serves some staging modules in other patches than Kubernetes itself: the one it refuses is taken from the patch
+ * before, which differs by a fix or none. False where none is refused, or none is left.
+ */
+async function takeEarlierPatch(folder: string, complaints: string, progress: Build["progress"]): Promise<boolean> {
+  const refused = /(k8s\.io\/[a-z-]+)@(v0\.[0-9]+)\.([0-9]+): reading \S+: 40[34]/.exec(complaints);
+  const [, name, minor, patch] = refused ?? [];
+  if (name === undefined || patch === undefined || Number(patch) === 0) return false;
+  const file = join(folder, "go.mod");
+  const earlier = `${name} ${minor}.${Number(patch) - 1}`;
+  progress(`the module proxy does not serve ${name} ${minor}.${patch}: trying the patch before`);
+  await writeFile(file, (await readFile(file, "utf8")).replaceAll(`${name} ${minor}.${patch}`, earlier));
+  return true;
 }
 
 /** Go's first word that is not about its progress. */
