@@ -131,6 +131,20 @@ describe("a lease in the database", () => {
     expect(row()).toEqual(before);
   });
 
+  it("that is stale writes nothing, and costs nobody the one that came after it", async () => {
+    const [one, two] = [open(), open()];
+    const former = (await one.claim("web", "one", 60_000))!;
+    raw.exec("UPDATE lease SET expires_at = 1");
+    const current = (await one.claim("web", "one", 60_000))!;
+    const rows = [{ type: "state", state: { inputs: "old" } }] as const;
+    const stale = { code: "LEASE_LOST", message: 'the lease of application "web" is stale' };
+    await expect(one.write([{ application: "web", lease: former, rows }])).rejects.toMatchObject(stale);
+    await expect(two.write([{ application: "web", lease: former, rows }])).rejects.toMatchObject(stale);
+    expect([current.valid(), current.signal.aborted]).toEqual([true, false]);
+    await one.write([{ application: "web", lease: current, rows: [{ type: "state", state: { inputs: "new" } }] }]);
+    expect((await two.read("web")).state).toEqual({ inputs: "new" });
+  });
+
   it("is not prolonged once it was released elsewhere", async () => {
     const lease = await open().claim("web", "one", 60_000);
     raw.exec("UPDATE lease SET expires_at = NULL");
