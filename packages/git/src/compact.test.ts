@@ -32,8 +32,8 @@ interface Watched extends ObjectStore {
   readonly removed: string[];
   readonly reads: string[];
 }
-function storeOf(packs: number, has: (oid: string) => boolean = () => true): Watched {
-  const names = Array.from({ length: packs }, (_, index) => `pack-${index}`);
+function storeOf(packs: number, has: (oid: string) => boolean = () => true, more: readonly string[] = []): Watched {
+  const names = [...Array.from({ length: packs }, (_, index) => `pack-${index}`), ...more];
   const [added, removed, reads]: [IngestedPack[], string[], string[]] = [[], [], []];
   return {
     added,
@@ -67,6 +67,17 @@ describe("compactor", () => {
     await compactor(many)([commit]);
     expect(many.added.map(({ count }) => count)).toEqual([4]);
     expect(many.removed).toEqual(many.packs());
+  });
+
+  it("leaves the pack that it would make, where that is there already", async () => {
+    const first = storeOf(51);
+    await compactor(first)([commit]);
+    const made = `pack-${first.added[0]?.checksum}`;
+    const again = storeOf(50, () => true, [made]);
+    await compactor(again)([commit]);
+    expect(again.added.map(({ checksum }) => `pack-${checksum}`)).toEqual([made]);
+    expect(again.removed).toEqual(again.packs().filter((name) => name !== made));
+    expect(again.removed.length).toBe(50);
   });
 
   it("packs tags with what they stand for", async () => {

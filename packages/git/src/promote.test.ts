@@ -114,6 +114,22 @@ describe("promote", () => {
     expect(await read("production/config.json")).toBe("new\n");
   });
 
+  it("copies files that are not there yet, and names none that is the same", async () => {
+    const files = ["config.json", "only.txt"];
+    await writer.commit({ branch: "main", author, message: "more", edits: { "staging/only.txt": "only\n" } });
+    const paths = async (more: Partial<PromoteOptions>): Promise<unknown> => {
+      const result = await run(more);
+      return result.status === "committed" && result.changes.map(({ path }) => path);
+    };
+    expect(await paths({ files })).toEqual(["production/config.json", "production/only.txt"]);
+    expect(await read("production/only.txt")).toBe("only\n");
+    expect(await paths({ files, values: [{ file: "values.yaml", pointer: "/image/tag" }] })).toEqual([
+      "production/values.yaml",
+    ]);
+    await expect(run({ files: ["ghost"] })).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(run({ files: ["web"] })).rejects.toMatchObject({ code: "INVALID" });
+  });
+
   it("makes no commit, and no branch, where there is nothing to do", async () => {
     const all: Partial<PromoteOptions> = {
       values: [{ file: "values.yaml", pointer: "/image/tag" }],

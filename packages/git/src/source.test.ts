@@ -324,6 +324,12 @@ describe("a remote source", () => {
     const cacheDir = join(root, "cache");
     const source = open({ cacheDir });
     const kept = await source.open(await source.resolve());
+    // Open twice, of which one goes, however often that is said.
+    const other = await source.open(await source.resolve());
+    other.close();
+    other.close();
+    const passing = await repo.commit("passing", { "a.yaml": "passing" });
+    (await source.open({ id: passing })).close();
     for (let i = 0; i < 51; i++) {
       await repo.commit(`commit ${i}`, { "a.yaml": `a: ${i}\n` });
       (await source.open(await source.resolve())).close();
@@ -332,6 +338,11 @@ describe("a remote source", () => {
     expect(packs.length).toBeLessThan(5);
     expect(Buffer.from(await kept.tree.read("a.yaml")).toString()).toBe("a: 1\n");
     expect(await read(source)).toBe("a: 50\n");
+    // What nobody had open is not kept.
+    const fetches = (): number => server.asked.filter(isFetch).length;
+    const before = fetches();
+    await source.open({ id: passing });
+    expect(fetches()).toBe(before + 1);
   });
 
   it("tells forward, older and forced from each other by history", async () => {
