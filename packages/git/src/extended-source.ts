@@ -79,7 +79,7 @@ export function extendedSource(
   /** The trees of the submodules that `.gitmodules` names, by path. All of them, or an error: half a tree would be a wrong one. */
   async function mountsOf(tree: Tree, opened: Snapshot[], call: CallOptions): Promise<Map<string, Tree>> {
     const mounts = new Map<string, Tree>();
-    const file = await tree.read(".gitmodules").catch(absent);
+    const file = submodules === undefined ? undefined : await tree.read(".gitmodules").catch(absent);
     if (file === undefined || submodules === undefined) return mounts;
     for (const { path, url: given } of parseGitmodules(Buffer.from(file).toString("utf8"))) {
       const commit = await gitlinkAt(tree, path);

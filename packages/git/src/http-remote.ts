@@ -230,6 +230,7 @@ function requireSha1(answer: Discovered): void {
 export function followRedirect(from: string, location: string, service: Service = "git-upload-pack"): string {
   const suffix = `/info/refs?service=${service}`;
   const before = new URL(from);
+  if (location === "") throw new TrueUpError("FORBIDDEN", "the server redirects without saying where");
   let to: URL;
   try {
     to = new URL(location, from + suffix);

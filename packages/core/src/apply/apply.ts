@@ -68,7 +68,7 @@ export interface ObjectResult {
   readonly retryAfterMs?: number;
 }
 
-/** Step 6: makes the changes of a plan, each after what it waits for. Settles when every call has; throws only when writing the inventory fails. */
+/** Step 6: makes the changes of a plan, each after what it waits for. Settles when every call has; throws only where the run cannot go on. What `persist` could not write is that object's failure. */
 export async function apply(given: ApplyOptions): Promise<readonly ObjectResult[]> {
   const { record = () => {} } = given;
   const options: Applying = {
