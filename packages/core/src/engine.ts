@@ -78,7 +78,7 @@ export interface EngineOptions<
   readonly resolveTimeoutMs?: number;
   /** How long a source may take to open a revision. Default 300,000. */
   readonly openTimeoutMs?: number;
-  /** Applications at a time, besides those that only wait for health or for their last write, where the queue is the default one. Default 8. */
+  /** Applications at a time, besides those that only wait for health, where the queue is the default one. Default 8. */
   readonly concurrency?: number;
   /** Milliseconds since the epoch; for tests. */
   readonly now?: () => number;

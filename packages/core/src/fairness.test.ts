@@ -41,41 +41,6 @@ it("one that is marked without a pause from outside has one run between those of
   }
 });
 
-it("one that is through but for the store's last write keeps nobody waiting", async () => {
-  const inner = memoryStore();
-  const disk = Promise.withResolvers<void>();
-  const store: typeof inner = {
-    ...inner,
-    async write(changes) {
-      const ends = changes.some(({ rows }) => rows.some(({ type }) => type === "history"));
-      if (ends) await disk.promise;
-      await inner.write(changes);
-    },
-  };
-  const names = ["a", "b", "c"];
-  const controller = createController({
-    sources: {
-      repo: memorySource({ files: Object.fromEntries(names.map((name) => [`${name}/x.yaml`, config(name, "one")])) }),
-    },
-    targets: { live: memoryTarget() },
-    store,
-    concurrency: 1,
-    applications: names.map((name) => ({ name, path: name, source: "repo", target: "live" })),
-  });
-  const events: string[] = [];
-  controller.subscribe((event) => {
-    if (event.type === "object-applied" || event.type === "run-finished")
-      events.push(`${event.type} ${event.application}`);
-  });
-  await controller.start();
-  await until(() => events.length === 3, "all are applied");
-  expect(events).toEqual(names.map((name) => `object-applied ${name}`));
-  expect(names.map((name) => controller.status(name).phase)).toEqual(["idle", "idle", "idle"]);
-  disk.resolve();
-  await until(() => events.length === 6, "all are recorded");
-  await controller.stop();
-});
-
 it("a large one and one that is edited all the time do not keep the small ones waiting: they end first, in order", async () => {
   const small = Array.from({ length: 12 }, (_, i) => `small-${String(i).padStart(2, "0")}`);
   const files = Object.fromEntries([

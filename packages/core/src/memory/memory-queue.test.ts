@@ -87,30 +87,6 @@ describe("memoryQueue", () => {
     await stop();
   });
 
-  it("hands out a handful in one turn of the event loop, the rest in the turns after it", async () => {
-    vi.useRealTimers();
-    const turn = async (): Promise<void> => await new Promise((resolve) => void setImmediate(resolve));
-    const end = Promise.withResolvers<void>();
-    const runs: string[] = [];
-    const queue = memoryQueue({ concurrency: 18 });
-    for (let i = 0; i < 20; i++) await queue.mark(`${i}`);
-    const stop = await queue.process(async ({ application }) => {
-      runs.push(application);
-      await end.promise;
-    });
-    const after: number[] = [];
-    for (let i = 0; i < 4; i++) {
-      await turn();
-      after.push(runs.length);
-    }
-    expect(after).toEqual([8, 16, 18, 18]);
-    end.resolve();
-    await turn();
-    await turn();
-    expect(runs).toEqual(Array.from({ length: 20 }, (_, i) => `${i}`));
-    await stop();
-  });
-
   it("waits for longer than a timer can", async () => {
     const { queue, runs, stop } = await started();
     await queue.mark("web", { delayMs: 2 ** 32 });

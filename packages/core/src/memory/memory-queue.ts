@@ -20,9 +20,6 @@ interface Processor {
   readonly flights: Set<Promise<void>>;
 }
 
-/** Handed out in one turn of the event loop: the first are at their targets while the next are still being rendered. */
-const HANDFUL = 8;
-
 /** What `setTimeout` can hold; a longer delay is waited for in pieces. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -65,10 +62,8 @@ export function memoryQueue({ concurrency = 8, onError = warn }: MemoryQueueOpti
 
   function handOut(): void {
     next = undefined;
-    let given = 0;
     for (const application of ready) {
       if (processor === undefined || running.size - idle.size >= concurrency) return;
-      if (++given > HANDFUL) return handOutSoon();
       const { trigger } = wanted.get(application)!;
       ready.delete(application);
       wanted.delete(application);

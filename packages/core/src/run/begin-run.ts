@@ -35,7 +35,7 @@ export interface RunOptions {
   readonly byPerson?: boolean;
   /** A stop: nothing more is started, what is in flight ends. */
   readonly signal: AbortSignal;
-  /** Told when all is written and it only waits for health, or for the store; maybe more than once. */
+  /** Told when all is written and it only waits for health; maybe more than once. */
   readonly onIdle?: (() => void) | undefined;
 }
 
@@ -159,7 +159,6 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
   const ends = endings(engine, runtime, facts, {
     claimed: async () => lease !== undefined || (await claim()),
     persist: async (rows) => (lease === undefined ? undefined : await journalOf().persist(rows)),
-    onIdle: options.onIdle,
   });
 
   return {

@@ -57,8 +57,6 @@ export interface EndOptions {
   readonly claimed: () => Promise<boolean>;
   /** Puts the last rows on disk, after all that were recorded before; nothing without the lease. */
   readonly persist: (rows: readonly RowChange[]) => Promise<void>;
-  /** Told when what is left is the disk's to do. */
-  readonly onIdle?: (() => void) | undefined;
 }
 
 /** What waits for another application to be rendered, or to end its run, is looked at again. */
@@ -79,7 +77,7 @@ export function endings(
   engine: Engine,
   runtime: Runtime,
   facts: RunFacts,
-  { claimed, persist, onIdle }: EndOptions,
+  { claimed, persist }: EndOptions,
 ): RunEndings {
   const { run, trigger, startedAt, ranFor } = facts;
   const application = ranFor.name;
@@ -91,8 +89,6 @@ export function endings(
     const exported = runtime.record?.state.exports;
     const recorded = record(runtime, begun, ending);
     // Rows that were recorded before wait for it too: without the lease nothing can be written.
-    // What is left is the disk's to do: others need not wait for it.
-    onIdle?.();
     await persist(recorded.rows);
     applyRows(runtime, recorded.rows);
     if (digestsOf(exported) !== digestsOf(runtime.record?.state.exports)) markReferrers();
