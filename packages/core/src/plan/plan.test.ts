@@ -1,5 +1,7 @@
 import {
+  keyOf,
   markOwned,
+  refOf,
   TrueUpError,
   UNKNOWN,
   type Live,
@@ -268,6 +270,27 @@ describe("what is no longer declared", () => {
     expect(planning.plan.changes[0]).toMatchObject({ before: { data: { x: "1" } }, stamp: "delete" });
     expect(planning.plan.changes[0]?.after).toBeUndefined();
     expect(summary(await planFor(target, undefined, { rows: [row] }))).toEqual(["delete a: left Git"]);
+  });
+
+  it("is shown as far as it is ours, with its secrets hidden, or whole where that is not known", async () => {
+    const target = memoryTarget();
+    const secret: Manifest = { ...manifest("a"), kind: "Secret", stringData: { token: "canary" } };
+    const { data: _, ...value } = secret;
+    const key = keyOf(refOf(value, "memory"));
+    const row = ours(target, manifest("a", { x: "1" }));
+    target.edit(row.key, (object) => void ((object["data"] as Record<string, string>)["foreign"] = "f"));
+    target.put(markOwned(value, owner, key));
+    const { mask: _m, ...maskless } = row;
+    const before = async (tracked: Tracked): Promise<unknown> =>
+      (await planFor(target, [], { rows: [tracked] })).plan.changes[0]?.before;
+    expect(await before(row)).toEqual({ data: { x: "1" } });
+    expect(await before(maskless)).toMatchObject({
+      kind: "ConfigMap",
+      metadata: { name: "a", namespace: "demo" },
+      data: { x: "1", foreign: "f" },
+    });
+    const hidden = await before({ key, apiVersion: "v1", dependsOn: [] });
+    expect(hidden).toMatchObject({ kind: "Secret", stringData: { token: expect.stringMatching(/^\(sensitive /) } });
   });
 
   it("what is gone already only leaves the inventory", async () => {

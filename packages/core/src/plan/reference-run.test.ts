@@ -7,9 +7,11 @@ import {
 } from "@trueup/testkit";
 import {
   keyOf,
+  TrueUpError,
   UNKNOWN,
   type Application,
   type ChangeRecord,
+  type Declared,
   type Health,
   type Json,
   type Key,
@@ -23,6 +25,7 @@ import { createController, type Controller } from "../controller.ts";
 import type { ControllerEvent } from "../events.ts";
 import { memoryStore } from "../memory/memory-store.ts";
 import { until } from "../testing/world.ts";
+import { withoutReferences } from "./reference-run.ts";
 
 const open: Controller[] = [];
 afterEach(async () => void (await Promise.all(open.splice(0).map(async (controller) => await controller.stop()))));
@@ -427,6 +430,26 @@ spec:
 `;
   const thing = (other: string): string =>
     `apiVersion: example.org/v1\nkind: Thing\nmetadata: { name: t, namespace: demo }\nspec:\n  port: trueup:v1/object/Service/web#/spec/port\n  other: ${other}\n`;
+
+  it("are told with references that are none; what says no place is not taken for a reference's", async () => {
+    const declare = (file: string, ip: string): Declared => ({
+      manifest: { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" }, data: { ip } },
+      origin: { file, document: 1 },
+      digest: file,
+    });
+    const found = (file: string, field: string): TrueUpError =>
+      new TrueUpError("INVALID", `${file}: ${field}`, { origin: { file, document: 1, field } });
+    const [filled, other] = [found("a.yaml", "/data/ip"), found("a.yaml", "/data/port")];
+    const [elsewhere, nowhere] = [found("b.yaml", "/data/ip"), new TrueUpError("INVALID", "no schema at all")];
+    const objects = [declare("a.yaml", IP), declare("b.yaml", "trueup:v1/oops")];
+    const errors = await withoutReferences(async () => [filled, other, elsewhere, nowhere], objects);
+    expect(errors.map(({ message }) => message)).toEqual([
+      'b.yaml: /data/ip: "trueup:v1/oops": a reference ends with # and what is taken',
+      "a.yaml: /data/port",
+      "b.yaml: /data/ip",
+      "no schema at all",
+    ]);
+  });
 
   it("are content with a reference where they want a number, and with nothing else", async () => {
     const files = { "app/crd.yaml": crd, "app/s.yaml": service("web") };

@@ -47,6 +47,27 @@ it("says how long was waited", async () => {
   });
 });
 
+it("waits for none of the others once one is broken, and says at each step for how many it waits", async () => {
+  const health = waiter({ [a]: { status: "progressing" }, [b]: { status: "progressing" } }, 60_000);
+  const steps: string[] = [];
+  const onWaiting = (waiting: number, total: number): void => void steps.push(`${waiting} of ${total}`);
+  const well = keyOf({ target: "t", group: "", kind: "K", namespace: "", name: "well" });
+  const verified = verify({ health, keys: [a, well, b], signal: never, onWaiting });
+  health.report(b, { status: "degraded", message: "it fell over" });
+  expect(await verified).toEqual({ status: "degraded", message: "K b is degraded: it fell over" });
+  expect(steps).toEqual(["1 of 3", "2 of 3", "1 of 3", "0 of 3"]);
+});
+
+it("waits on for the others where one only rests; what became healthy is not told of", async () => {
+  const health = waiter({ [a]: { status: "progressing" }, [b]: { status: "suspended" } }, 60_000);
+  let done = false;
+  const verified = verify({ health, keys: [a, b], signal: never }).finally(() => (done = true));
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(done).toBe(false);
+  health.report(a, { status: "healthy" });
+  expect(await verified).toEqual({ status: "suspended", message: "K b is suspended" });
+});
+
 it("asks nobody once something newer is there", async () => {
   const newer = new AbortController();
   const health = waiter({ [a]: { status: "progressing" } }, 10_000);
