@@ -15,7 +15,10 @@ export interface Pass {
   readonly comesFirst: boolean;
 }
 
-export function transformEach(begin: Pass["begin"], { comesFirst = false } = {}): Transformer {
+export function transformEach(
+  begin: Pass["begin"],
+  { comesFirst = false }: Partial<Pick<Pass, "comesFirst">> = {},
+): Transformer {
   const run = (resources: Resources): void => {
     const change = begin(resources);
     for (const resource of resources.list) change(resource);
