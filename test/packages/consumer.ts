@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { program, root } from "./programs.ts";
 
@@ -8,7 +8,10 @@ const RESOLUTIONS = [
   { module: "esnext", moduleResolution: "bundler" },
 ];
 
-/** Whether a project that has installed the packages can import all of them, in Node and in TypeScript. */
+/** Those that need nothing else installed: what is published does its work, and not only loads. */
+const EXAMPLES = ["demo", "embed", "kustomize", "promote", "app-of-apps"];
+
+/** Whether a project that has installed the packages can import all of them, in Node and in TypeScript, and work with them. */
 export async function checkConsumer(folder: string, names: readonly string[]): Promise<string[]> {
   const imports = names.map((name, index) => `import * as p${index} from "${name}";\n`).join("");
   const used = names.map((name, index) => `  [${JSON.stringify(name)}, Object.keys(p${index}).length],\n`).join("");
@@ -18,6 +21,14 @@ export async function checkConsumer(folder: string, names: readonly string[]): P
   const problems: string[] = [];
   const imported = await program("node", ["consumer.ts"], folder);
   if (!imported.ok) problems.push(`imported by Node:\n${imported.output}`);
+  await cp(join(root, "examples"), join(folder, "examples"), {
+    recursive: true,
+    filter: (path) => !path.includes("node_modules"),
+  });
+  for (const example of EXAMPLES) {
+    const ran = await program("node", [`examples/${example}/main.ts`], folder);
+    if (!ran.ok) problems.push(`examples/${example}:\n${ran.output}`);
+  }
   for (const resolution of RESOLUTIONS) {
     const compilerOptions = {
       ...resolution,

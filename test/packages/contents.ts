@@ -39,13 +39,13 @@ export async function checkContents(consumer: string, name: string): Promise<str
 const unreached = (file: string): string => `${file} is published, and no export leads to it`;
 
 /** `dist/a.d.ts` and `dist/a.js` come from one source file: reached by type or by value, both are wanted. */
-const sourceOf = (file: string): string => file.replace(/\.(?:d\.ts|ts|js)$/, "");
+export const sourceOf = (file: string): string => file.replace(/\.(?:d\.ts|ts|js)$/, "");
 
 /** As the compiler writes them: an import, the end of one over several lines, or a call. */
 const SPECIFIER = /(?:^(?:import|export|\}).* from |^import |\bimport\()"([^"\n]+)"/gm;
 
 /** The files that imports lead to from the entry points, without their extensions; and the packages they import. */
-async function follow(folder: string, files: ReadonlySet<string>, entries: readonly string[]) {
+export async function follow(folder: string, files: ReadonlySet<string>, entries: readonly string[]) {
   const reached = new Set<string>();
   const bare = new Set<string>();
   const open = [...entries];

@@ -1,5 +1,6 @@
 import { glob, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { bundle } from "./bundle.ts";
 import { must, root } from "./programs.ts";
 
 export interface Packed {
@@ -13,6 +14,7 @@ export async function build(): Promise<void> {
     await rm(join(root, left), { recursive: true });
   }
   await must("tsc", ["-b", "tsconfig.build.json"]);
+  await bundle();
 }
 
 export async function pack(destination: string): Promise<Packed[]> {

@@ -1,0 +1,3 @@
+import { build } from "./pack.ts";
+
+await build();
