@@ -49,6 +49,14 @@ function heard(): { readonly queue: Queue; readonly marks: ({ readonly applicati
   };
 }
 
+/** A logger that keeps what is an error. */
+function errorLog() {
+  const errors: unknown[] = [];
+  const nothing = (): void => {};
+  const error = (...line: unknown[]): void => void errors.push(line);
+  return { errors, logger: { debug: nothing, info: nothing, warn: nothing, error } };
+}
+
 describe("applications", () => {
   it("two of one name are refused", () => {
     const error = thrown(() => made({ applications: [web, { ...web, path: "x" }] }));
@@ -170,16 +178,9 @@ describe("start", () => {
   });
 
   it("what cannot be queued is logged, and breaks nothing", async () => {
-    const errors: unknown[] = [];
-    const nothing = (): void => {};
-    const logger = {
-      debug: nothing,
-      info: nothing,
-      warn: nothing,
-      error: (...line: unknown[]) => void errors.push(line),
-    };
+    const { logger, errors } = errorLog();
     const { queue } = heard();
-    const { controller } = world(FILES, {}, { queue, logger: logger });
+    const { controller } = world(FILES, {}, { queue, logger });
     await controller.start();
     await until(() => controller.status("web").objects === 1 && controller.status("web").phase === "idle", "synced");
     queue.mark = async () => await Promise.reject(new Error("full"));
@@ -248,16 +249,9 @@ describe("dependents", () => {
       health: ({ manifest }) => ({ status: health[manifest.metadata.name] ?? "healthy" }),
     });
     const { queue, marks } = heard();
-    const errors: unknown[] = [];
-    const nothing = (): void => {};
-    const logger = {
-      debug: nothing,
-      info: nothing,
-      warn: nothing,
-      error: (...line: unknown[]) => void errors.push(line),
-    };
+    const { logger, errors } = errorLog();
     const more = { ...files, "four/d.yaml": config("d", "one") };
-    const { controller } = world(more, { path: "one" }, { target, queue, logger: logger });
+    const { controller } = world(more, { path: "one" }, { target, queue, logger });
     await controller.set(late);
     await controller.set({ ...late, name: "stranger", path: "four", dependsOn: [] });
     await controller.set({ ...late, name: "later", path: "three", dependsOn: [{ application: "late" }] });
