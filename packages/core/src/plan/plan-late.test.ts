@@ -1,30 +1,12 @@
-import { markOwned, TrueUpError, type Change, type Key, type Live, type Manifest, type Tracked } from "@trueup/spec";
+import { TrueUpError, type Change, type Key, type Manifest, type Tracked } from "@trueup/spec";
 import { memoryTarget, type MemoryTarget } from "@trueup/testkit";
 import { describe, expect, it } from "vitest";
-import { declaredOf, keyed, keyFor, manifest, owner, planOptions } from "../testing/planning.ts";
+import { declaredOf, keyFor, manifest, ours, planOptions } from "../testing/planning.ts";
 import type { PlannedItem } from "./plan.ts";
 import { planLate } from "./reference-run.ts";
 import type { References, Resolution } from "./resolve-references.ts";
-import { rowOf } from "./row.ts";
 
 const key = keyFor("a");
-const application = { name: "app", source: "s", target: "memory" };
-
-/** A row of what stands there as ours. */
-function ours(target: MemoryTarget, value: Manifest): Tracked {
-  target.put(markOwned(value, owner, key));
-  const live = target.live(key) as Live;
-  return rowOf({
-    key,
-    declared: declaredOf(value),
-    live,
-    mask: undefined,
-    before: undefined,
-    application,
-    keyed,
-    run: "r",
-  });
-}
 
 /** What was planned while its value was not known yet. */
 const planned = (action: Change["action"], tracked?: Tracked): PlannedItem => ({

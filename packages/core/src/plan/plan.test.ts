@@ -14,28 +14,7 @@ import {
 import { maskOf } from "@trueup/diff";
 import { failing, memoryTarget, type MemoryTarget } from "@trueup/testkit";
 import { describe, expect, it } from "vitest";
-import { rowOf } from "./row.ts";
-import { declaredOf, keyed, keyFor, manifest, owner, planFor, summary } from "../testing/planning.ts";
-
-const application = { name: "app", source: "s", target: "memory" };
-
-/** Puts an object there as ours, and answers the row that stands for it. */
-function ours(target: MemoryTarget, value: Manifest, more: Partial<Tracked> = {}, mark = true): Tracked {
-  const key = keyFor(value.metadata.name);
-  target.put(mark ? markOwned(value, owner, key) : value);
-  const live = target.live(key) as Live;
-  const row = rowOf({
-    key,
-    declared: declaredOf(value),
-    live,
-    mask: undefined,
-    before: undefined,
-    application,
-    keyed,
-    run: "run-1",
-  });
-  return { ...row, ...more };
-}
+import { declaredOf, keyed, keyFor, manifest, ours, owner, planFor, summary } from "../testing/planning.ts";
 
 describe("what is declared", () => {
   it("is created where nothing stands, and made again where it was gone", async () => {

@@ -4,14 +4,18 @@ import {
   refOf,
   type Application,
   type Declared,
+  markOwned,
   type Key,
+  type Live,
   type Manifest,
   type Owner,
   type Tracked,
 } from "@trueup/spec";
+import type { MemoryTarget } from "@trueup/testkit";
 import { guardTarget, type GuardedTarget } from "../apply/guard.ts";
 import { createKeyed } from "../keyed.ts";
 import { plan, type Planning, type PlanOptions } from "../plan/plan.ts";
+import { rowOf } from "../plan/row.ts";
 
 export const keyed: ReturnType<typeof createKeyed> = createKeyed("a secret of the tests");
 export const owner: Owner = { installation: "here", application: "app" };
@@ -34,6 +38,26 @@ export const declaredOf = (value: Manifest): Declared => ({
 });
 
 export const keyFor = (name: string, target = "memory"): Key => keyOf(refOf(manifest(name), target));
+
+const application = { name: "app", source: "s", target: "memory" };
+
+/** Puts an object there as ours, and answers the row that stands for it. */
+export function ours(target: MemoryTarget, value: Manifest, more: Partial<Tracked> = {}, mark = true): Tracked {
+  const key = keyFor(value.metadata.name);
+  target.put(mark ? markOwned(value, owner, key) : value);
+  const live = target.live(key) as Live;
+  const row = rowOf({
+    key,
+    declared: declaredOf(value),
+    live,
+    mask: undefined,
+    before: undefined,
+    application,
+    keyed,
+    run: "run-1",
+  });
+  return { ...row, ...more };
+}
 
 interface More extends Partial<PlanOptions> {
   readonly rows?: readonly Tracked[];
