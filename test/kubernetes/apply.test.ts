@@ -122,6 +122,43 @@ describe("an apply", () => {
       expect((await get(configMap(namespace, "c", {})))["data"]).toEqual({ a: "2", b: "2" });
     });
 
+    it("puts a hand edit back in one request, and says from whom", async () => {
+      const namespace = await cluster().namespace();
+      const userAgent = "trueup-heals";
+      const { synced } = world(
+        cluster(),
+        { "c.yaml": yaml(configMap(namespace, "c", { a: "1", b: "1" })) },
+        { kubernetes: { userAgent } },
+      );
+      await synced();
+      await merge(configMap(namespace, "c", {}), { data: { a: "theirs" } }, "somebody");
+      const since = new Date();
+      const { changes } = await synced();
+      expect(changes[0]?.message).toBe('took .data.a over from "somebody"');
+      expect((await get(configMap(namespace, "c", {})))["data"]).toEqual({ a: "1", b: "1" });
+      const writes = (await cluster().requests({ userAgent, since })).filter(({ verb }) => verb === "patch");
+      expect(writes).toHaveLength(1);
+    });
+
+    it("forces nothing of an object that changed after it was seen", async () => {
+      const namespace = await cluster().namespace();
+      const manifest = configMap(namespace, "c", { a: "1", b: "1" });
+      const { synced, target, store } = world(cluster(), { "c.yaml": yaml(manifest) });
+      await synced();
+      await merge(manifest, { data: { a: "theirs" } }, "somebody");
+      const { apply } = target;
+      target.apply = async (...given) => {
+        await merge(manifest, { data: { b: "since" } }, "somebody-else");
+        return await apply(...given);
+      };
+      const { changes } = await synced();
+      expect(changes[0]?.message).toMatch(
+        /^took \.data\.[ab], \.data\.[ab] over from "somebody(-else)?", "somebody(-else)?"$/,
+      );
+      expect((await get(manifest))["data"]).toEqual({ a: "1", b: "1" });
+      expect((await store.read("web")).inventory.size).toBe(1);
+    });
+
     it("leaves it where the policy is fail, by option and by annotation", async () => {
       const namespace = await cluster().namespace();
       const forced = { annotations: { "trueup.dev/conflicts": "force" } };

@@ -51,13 +51,23 @@ export function prepare(
   return markOwned(secret ? withPlainData(bare) : bare, owner, key);
 }
 
+const hasNulls = (value: Json | undefined): boolean =>
+  value === null ||
+  (typeof value === "object" &&
+    Object.values(value as JsonObject | readonly Json[]).some((below: Json | undefined) => hasNulls(below)));
+
+/** Itself where it has none, as most have. */
 function withoutNulls(value: Json | undefined): Json | undefined {
+  return hasNulls(value) ? strip(value) : value;
+}
+
+function strip(value: Json | undefined): Json | undefined {
   if (Array.isArray(value))
-    return (value as readonly Json[]).filter((item) => item !== null).map((item) => withoutNulls(item) as Json);
+    return (value as readonly Json[]).filter((item) => item !== null).map((item) => strip(item) as Json);
   if (!isObject(value)) return value;
   const kept: [string, Json | undefined][] = [];
   for (const [name, field] of Object.entries(value)) {
-    if (field !== null && field !== undefined) kept.push([name, withoutNulls(field)]);
+    if (field !== null && field !== undefined) kept.push([name, strip(field)]);
   }
   return Object.fromEntries(kept);
 }

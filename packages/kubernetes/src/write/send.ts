@@ -17,6 +17,7 @@ import { isInjected } from "../target/injected.ts";
 import { liveOf } from "../target/live.ts";
 import { readOne, type Caller } from "../target/read.ts";
 import { isSecret, whatOf, type System } from "../target/system.ts";
+import { foreseeConflicts } from "./foresee.ts";
 import { migrate } from "./migrate.ts";
 
 export interface Sending extends Caller {
@@ -58,7 +59,9 @@ export async function patch(
     path: objectPath(resource, parseKey(key)),
     query: {
       fieldManager: settings.fieldManager,
-      fieldValidation: "Strict",
+      // An apply refuses unknown fields whatever is asked here, and JSON that was made here names no field twice: asked
+      // to look for both, the server would read the body once more.
+      fieldValidation: "Ignore",
       force,
       dryRun: dryRun ? "All" : undefined,
     },
@@ -75,11 +78,13 @@ export async function patch(
 }
 
 /**
- * Applies without force first. Where other managers hold fields of ours: what was written through a subresource, or is
+ * Applies without force first, where the object as it was seen does not tell the answer already. Where other managers hold fields of ours: what was written through a subresource, or is
  * known to be filled in by others, is left to its writer, what earlier tools wrote is taken over, and the rest is forced
  * where the policy says so, with a note that names manager and field.
  */
 export async function send(system: System, sending: Sending): Promise<Sent> {
+  const forced = await sendForced(system, sending);
+  if (forced !== undefined) return forced;
   let conflicts: readonly ManagerConflict[];
   try {
     return await patchNewKind(system, sending, false);
@@ -89,7 +94,7 @@ export async function send(system: System, sending: Sending): Promise<Sent> {
   }
   const { key, resource } = sending;
   const notes: Finding[] = [];
-  const note = (message: string): void => void notes.push({ severity: "warning", rule: system.settings.name, message });
+  const note = (message: string): void => void notes.push(noteOf(system, message));
   let live = sending.live ?? (await readOne(system, resource, key, sending));
   if (live === undefined)
     throw new TrueUpError("CONFLICT", `${formatKey(key)} was removed while it was applied`, { key });
@@ -112,10 +117,40 @@ export async function send(system: System, sending: Sending): Promise<Sent> {
     throw new TrueUpError("CONFLICT", message, { key, retryable: false });
   }
   const taken = conflicts.filter((conflict) => !isLeft(conflict));
-  if (taken.length > 0) note(`took ${fieldsOf(taken)} over from ${namesOf(taken)}`);
+  if (taken.length > 0) note(tookOver(taken));
   const sent = await patch(system, { ...sending, body }, taken.length > 0);
   return { ...sent, notes: [...notes, ...sent.notes] };
 }
+
+/**
+ * Where others hold fields of ours, as a hand edit leaves them, the answer without force is known: forced at once, but only
+ * as long as the object is the one that was seen. Undefined where it is not, or the server is to be asked.
+ */
+async function sendForced(system: System, sending: Sending): Promise<Sent | undefined> {
+  const { fieldManager, managers } = system.settings;
+  const { live, body, conflicts, dryRun = false } = sending;
+  if (conflicts !== "force" || dryRun || live?.version === undefined) return undefined;
+  const foreseen = foreseeConflicts(live.manifest, body, fieldManager) ?? [];
+  const isPlain = ({ manager, subresource, field }: ManagerConflict): boolean =>
+    subresource === undefined && !managers.has(manager) && !isInjected(body, field);
+  if (foreseen.length === 0 || !foreseen.every(isPlain)) return undefined;
+  const seen = { ...body, metadata: { ...body.metadata, resourceVersion: live.version } };
+  try {
+    const sent = await patch(system, { ...sending, body: seen }, true);
+    return { ...sent, notes: [noteOf(system, tookOver(foreseen)), ...sent.notes] };
+  } catch (error) {
+    if (failureIn(error)?.status !== 409) throw error;
+    return undefined;
+  }
+}
+
+const noteOf = ({ settings }: System, message: string): Finding => ({
+  severity: "warning",
+  rule: settings.name,
+  message,
+});
+const tookOver = (conflicts: readonly ManagerConflict[]): string =>
+  `took ${fieldsOf(conflicts)} over from ${namesOf(conflicts)}`;
 
 const NEW_KIND_MS = 3_000;
 
