@@ -1,4 +1,5 @@
 import { toTrueUpError, TrueUpError, type ErrorCode } from "@trueup/spec";
+import { onAbort } from "./on-abort.ts";
 
 export interface CallLimits {
   /** What is called, for the message: `files.apply`. */
@@ -20,19 +21,18 @@ export async function call<T>(body: (signal: AbortSignal) => Promise<T>, limits:
   return await new Promise<T>((resolve, reject) => {
     const end = (): void => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
+      unlisten?.();
     };
     const fail = (error: TrueUpError): void => {
       end();
       reject(error);
       controller.abort(error);
     };
-    const onAbort = (): void => fail(aborted(what, signal));
     const timer = setTimeout(
       () => fail(new TrueUpError("TIMEOUT", `${what} did not answer within ${timeoutMs} ms`)),
       timeoutMs,
     );
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const unlisten = signal && onAbort(signal, () => fail(aborted(what, signal)));
     // A provider that throws before its first await rejects like any other.
     const answer = (async () => await body(controller.signal))();
     answer.then(
@@ -60,10 +60,10 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     const end = (): void => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
+      unlisten?.();
       resolve();
     };
     const timer = setTimeout(end, ms);
-    signal?.addEventListener("abort", end, { once: true });
+    const unlisten = signal && onAbort(signal, end);
   });
 }

@@ -13,6 +13,7 @@ const said = { actor: "ada", reason: "because" };
 const r1 = { id: "r1", ref: "refs/heads/main" };
 const healthy: Health = { status: "healthy" };
 const A = "memory//ConfigMap/demo/a";
+const OBJECT = { kind: "ConfigMap", namespace: "demo", name: "a" };
 const FILES = { "a.yaml": config("a", "one") };
 
 const ofType = (events: readonly ControllerEvent[], ...types: string[]): ControllerEvent[] =>
@@ -319,6 +320,72 @@ describe("a run ends", () => {
     });
     store.dieAfter(undefined);
     expect([(await it.controller.sync("web")).outcome, names(target)]).toEqual(["succeeded", ["a"]]);
+  });
+
+  describe("its intent", () => {
+    /** A store that holds what notes that a run began until it is let through. */
+    function heldStore() {
+      const store = memoryStore();
+      const through = Promise.withResolvers<void>();
+      let holding = false;
+      const write: typeof store.write = async (changes) => {
+        const isIntent = changes.some(({ rows }) => rows.some((row) => row.type === "state" && row.state.intent));
+        if (holding && isIntent) await through.promise;
+        await store.write(changes);
+      };
+      return { store: { ...store, write }, hold: () => void (holding = true), through };
+    }
+    const byHand = (target: World["target"]): void =>
+      target.edit(OBJECT, (object) => {
+        object["data"] = { value: "by hand" };
+      });
+    const valueIn = (target: World["target"]): unknown => target.objects()[0]?.["data"];
+
+    it("is on its way while a hand edit is put back, and there when the run ends", async () => {
+      const { store, hold, through } = heldStore();
+      const it = world(FILES, {}, { store });
+      await it.controller.sync("web");
+      hold();
+      byHand(it.target);
+      let over = false;
+      const run = it.controller.sync("web").finally(() => (over = true));
+      await until(() => JSON.stringify(valueIn(it.target)) === '{"value":"one"}', "healed");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(over).toBe(false);
+      through.resolve();
+      expect(await run).toMatchObject({ outcome: "succeeded", changes: [{ action: "update", outcome: "done" }] });
+    });
+
+    it("that could not be written fails the run, which tells what was put back", async () => {
+      const { store, hold, through } = heldStore();
+      const it = world(FILES, {}, { store });
+      await it.controller.sync("web");
+      hold();
+      byHand(it.target);
+      const run = it.controller.sync("web");
+      await until(() => JSON.stringify(valueIn(it.target)) === '{"value":"one"}', "healed");
+      through.reject(new TrueUpError("UNAVAILABLE", "the disk is full"));
+      expect(await run).toMatchObject({ outcome: "failed", changes: [{ outcome: "done" }] });
+    });
+
+    it.each([
+      ["brings what Git changed", (it: World) => void it.source.commit({ "a.yaml": config("a", "two") })],
+      ["brings what is new", (it: World) => void it.source.commit({ "b.yaml": config("b", "one") })],
+      ["makes anew what was removed", (it: World) => void it.target.remove(OBJECT)],
+    ])("is waited for where a run %s", async (_, change) => {
+      const { store, hold, through } = heldStore();
+      const it = world(FILES, {}, { store });
+      await it.controller.sync("web");
+      const before = it.target.calls.apply;
+      hold();
+      change(it);
+      const run = it.controller.sync("web");
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      expect(it.target.calls.apply).toBe(before);
+      through.resolve();
+      expect((await run).outcome).toBe("succeeded");
+      expect(it.target.calls.apply).toBe(before + 1);
+    });
   });
 
   it("and its lease is renewed no longer", async () => {

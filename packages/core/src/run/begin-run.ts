@@ -26,6 +26,7 @@ import type { RenderedApplication } from "../render/render.ts";
 import type { Resolved } from "./resolve.ts";
 import type { HookRun, Verdict } from "../hooks/run-hooks.ts";
 import { applyRows, callsAbout, UNCLAIMED, type Engine, type Runtime } from "../runtime.ts";
+import { onAbort } from "../apply/on-abort.ts";
 import { targetsOf } from "../apply/select.ts";
 import type { VerifyOptions } from "./verify.ts";
 
@@ -76,7 +77,7 @@ export interface RunInProgress extends RunEndings, AsyncDisposable {
     IntentOptions,
     "run" | "startedAt" | "trigger" | "commit" | "identities" | "rollout" | "deleteHooks"
   >;
-  /** On disk when it returns. */
+  /** On disk when it returns; where nothing could be lost without it, on its way there. */
   intend(rows: readonly RowChange[]): Promise<void>;
   applyOptions(): HookRun["apply"];
   applied(done: readonly ObjectResult[]): void;
@@ -94,6 +95,16 @@ export interface RunInProgress extends RunEndings, AsyncDisposable {
   verdict(health: Health): Verdict;
 }
 
+/**
+ * Puts back what was rolled out, of objects that are known to be ours: whatever a crash leaves behind, nothing of it is
+ * unknown. Only the note that the run began is not waited for.
+ */
+const onlyHeals = ({ planning }: RunFacts, rows: readonly RowChange[]): boolean =>
+  planning !== undefined &&
+  planning.rollout === undefined &&
+  rows.every((row) => row.type === "state" && row.state.intent?.approval === undefined) &&
+  planning.plan.changes.every(({ action }) => action === "update");
+
 export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions): RunInProgress {
   const { trigger, byPerson = false, signal: stop } = options;
   const ranFor = runtime.application;
@@ -110,6 +121,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     held: new Map(),
   };
   const superseded = new AbortController();
+  /** Nothing more may be started: a stop, or what was written may be lost. */
   const broken = new AbortController();
   let lease: Lease | undefined;
   let renewal: NodeJS.Timeout | undefined;
@@ -124,7 +136,10 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
 
   const emit = (event: Untimed<ControllerEvent>): void => engine.emit(event);
   emit({ type: "run-started", application, run, trigger });
-  const signal = AbortSignal.any([stop, broken.signal]);
+  // Not one made of both: each look at such a signal looks at all that it is made of.
+  const { signal } = broken;
+  const stopped = (): void => broken.abort(stop.reason);
+  const unlisten = stop.aborted ? stopped() : onAbort(stop, stopped);
   const orSuperseded = AbortSignal.any([signal, superseded.signal]);
 
   const journalOf = (): Journal => {
@@ -222,7 +237,9 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     },
     async intend(rows: readonly RowChange[]): Promise<void> {
       put(rows);
-      await journalOf().persist(rows);
+      const written = journalOf().persist(rows);
+      if (onlyHeals(facts, rows)) written.catch((error: unknown) => broken.abort(toTrueUpError(error, "UNAVAILABLE")));
+      else await written;
     },
     applyOptions(): HookRun["apply"] {
       const total = facts.planning?.changes.size ?? 0;
@@ -322,6 +339,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     },
     async [Symbol.asyncDispose](): Promise<void> {
       clearInterval(renewal);
+      unlisten?.();
       if (unwritten && runtime.record !== undefined) runtime.record.token = UNCLAIMED;
       runtime.superseded = undefined;
       facts.resolved?.opened.release();
