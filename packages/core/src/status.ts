@@ -8,7 +8,7 @@ import type { Phase, Runtime } from "./runtime.ts";
 export interface ApplicationStatus {
   readonly application: string;
   readonly phase: Phase;
-  /** `unknown` until the first run; `drifted` where a difference is known and not put right yet. */
+  /** `unknown` until a run has compared them; `drifted` where a difference is known and not put right yet. */
   readonly sync: "synced" | "drifted" | "unknown";
   readonly health: Health;
   /** What it stands at, and what its source is at. */
@@ -37,7 +37,9 @@ export interface ApplicationStatus {
 export function statusOf({ application, status, record, dirty }: Runtime, now: number): ApplicationStatus {
   const { phase, failures, revision, latest, reason, blockedBy, until, error, plan, lastRun } = status;
   const { suspended, pinned } = record?.state ?? {};
-  const sync = lastRun === undefined ? "unknown" : dirty.size > 0 || plan !== undefined ? "drifted" : "synced";
+  // Where no run ended well, nothing was compared: that no difference is known says nothing.
+  const looked = lastRun !== undefined && (revision !== undefined || lastRun.outcome === "succeeded");
+  const sync = dirty.size > 0 || plan !== undefined ? "drifted" : looked ? "synced" : "unknown";
   return {
     application: application.name,
     phase,
