@@ -1,6 +1,7 @@
+import { createHmac } from "node:crypto";
 import type { Declared } from "@trueup/spec";
 import { describe, expect, it } from "vitest";
-import { contentDigest, createKeyed } from "./keyed.ts";
+import { contentDigest, createKeyed, hmac } from "./keyed.ts";
 import { declaredOf, manifest } from "./testing/planning.ts";
 
 const [one, other] = [createKeyed("one"), createKeyed("other")];
@@ -13,6 +14,16 @@ describe("the digest of a folder", () => {
     expect(contentDigest(plain)).toBe("");
     expect(contentDigest(holding({ tree }))).toBe("of the tree");
     expect(contentDigest(holding({ tree, digest: "of the folder" }))).toBe("of the folder");
+  });
+});
+
+describe("the HMAC", () => {
+  it("is that of Node", () => {
+    const key = "0123456789abcdef".repeat(4);
+    const digest = hmac(key);
+    for (const text of ["", "a", "a", "ä€😀", "\0", "x".repeat(100_000)]) {
+      expect(digest(text)).toBe(createHmac("sha256", key).update(text).digest("hex").slice(0, 40));
+    }
   });
 });
 

@@ -26,7 +26,7 @@ export function keyOf(ref: Ref): Key {
 }
 
 export function parseKey(key: Key): Ref {
-  const parts = key.split("/").map(decode);
+  const parts = key.includes("%") ? key.split("/").map(decode) : key.split("/");
   const [target, group, kind, namespace, name] = parts;
   if (parts.length !== 5 || !target || group === undefined || !kind || namespace === undefined || !name) {
     throw new TrueUpError("INVALID", `not a key: ${JSON.stringify(key)}`);
@@ -83,7 +83,8 @@ export function trackingId(owner: Owner, key: Key): string {
 }
 
 export function parseTrackingId(text: string): { owner: Owner; key: Key } | undefined {
-  const parts = text.split(":").map((part) => part.replaceAll("%3A", ":").replaceAll("%25", "%"));
+  const plain = (part: string): string => part.replaceAll("%3A", ":").replaceAll("%25", "%");
+  const parts = text.includes("%") ? text.split(":").map(plain) : text.split(":");
   const [installation, application, key] = parts;
   if (parts.length !== 3 || !installation || !application || !key) return undefined;
   return { owner: { installation, application }, key: key as Key };

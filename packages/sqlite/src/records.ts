@@ -46,12 +46,25 @@ export function createRecords(db: Database): Records {
       if (state !== undefined) setState.run(application, JSON.stringify(state));
       else if (tracked.size > 0) add.run(application);
       for (const [key, { mask, ...rest }] of tracked) {
-        const text = mask === undefined ? null : JSON.stringify(mask);
+        const text = mask === undefined ? null : textOf(mask);
         if (track.run(key, application, JSON.stringify(rest), text).changes === 1) continue;
         throw keyConflict(key, application, holder.get(key)!["application"] as string);
       }
     },
   };
+}
+
+/** Thousands of rows share a handful of masks. */
+const texts = new WeakMap<Exclude<Mask, true>, string>();
+
+function textOf(mask: Mask): string {
+  if (mask === true) return "true";
+  let text = texts.get(mask);
+  if (text === undefined) {
+    text = JSON.stringify(mask);
+    texts.set(mask, text);
+  }
+  return text;
 }
 
 interface Row {

@@ -26,7 +26,7 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
 function listen(signal: AbortSignal): Listening {
   const listeners = new Set<() => void>();
   const fire = (): void => {
-    for (const listener of [...listeners]) listener();
+    for (const listener of listeners) listener();
   };
   const listening = { listeners, fire };
   known.set(signal, listening);

@@ -44,7 +44,7 @@ describe("a request", () => {
       as,
     });
     expect([body, warnings]).toEqual([{ a: 1 }, ['old "x"', "two"]]);
-    expect(asked[0]?.url).toBe("https://k.example/x?a=b+c");
+    expect(asked[0]?.url).toBe("https://k.example/x?a=b%20c");
     expect(asked[0]?.init).toMatchObject({
       method: "PATCH",
       body: '{"n":1}',

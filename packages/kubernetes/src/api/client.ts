@@ -186,8 +186,9 @@ function impersonating(as: Impersonation | undefined): Record<string, string | s
 }
 
 function urlOf(server: string, { path, query = {} }: Call): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
-  const search = parameters.toString();
-  return `${server}${path}${search === "" ? "" : `?${search}`}`;
+  let search = "";
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) search += `${search === "" ? "?" : "&"}${name}=${encodeURIComponent(value)}`;
+  }
+  return `${server}${path}${search}`;
 }

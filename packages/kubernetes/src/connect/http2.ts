@@ -101,20 +101,28 @@ export function http2Fetch(connection: Connection, { pingEveryMs = PING_EVERY_MS
     session.once("close", () => clearInterval(timer));
   }
 
+  const here = `${origin.origin}/`;
+  function pathIn(url: string): string {
+    if (url.startsWith(here)) return url.slice(here.length - 1);
+    const { pathname, search } = new URL(url);
+    return pathname + search;
+  }
+
   const fetch: Fetch = async (url, init) => {
     init.signal?.throwIfAborted();
     if (over) throw new Error("the client is closed");
     const pooled = acquire(init.longLived === true);
     pooled.streams++;
+    let stream: ClientHttp2Stream;
     try {
       const session = await pooled.session;
       init.signal?.throwIfAborted();
-      const { pathname, search } = new URL(url);
-      return await exchange(session, pathname + search, init, () => pooled.streams--);
+      stream = request(session, pathIn(url), init);
     } catch (error) {
       pooled.streams--;
       throw error;
     }
+    return await answerOf(stream, init.signal, () => pooled.streams--);
   };
 
   return {
@@ -129,12 +137,7 @@ export function http2Fetch(connection: Connection, { pingEveryMs = PING_EVERY_MS
 
 const nameOf = ({ hostname }: URL): string => (/^[\d.]+$|^\[/.test(hostname) ? "" : hostname);
 
-async function exchange(
-  session: ClientHttp2Session,
-  path: string,
-  { method, headers, body, signal }: FetchInit,
-  onEnd: () => void,
-): Promise<FetchResponse> {
+function request(session: ClientHttp2Session, path: string, { method, headers, body }: FetchInit): ClientHttp2Stream {
   const payload = body === undefined ? undefined : Buffer.from(body);
   const stream = session.request(
     {
@@ -146,23 +149,32 @@ async function exchange(
     },
     { endStream: payload === undefined },
   );
+  if (payload !== undefined) stream.end(payload);
+  return stream;
+}
+
+async function answerOf(
+  stream: ClientHttp2Stream,
+  signal: AbortSignal | undefined,
+  onEnd: () => void,
+): Promise<FetchResponse> {
   const abort = (): void => stream.close(constants.NGHTTP2_CANCEL);
   signal?.addEventListener("abort", abort, { once: true });
-  stream.once("close", () => signal?.removeEventListener("abort", abort));
-  if (payload !== undefined) stream.end(payload);
-
   const answer = await new Promise<IncomingHttpHeaders>((resolve, reject) => {
-    const onClose = (): void => reject(signal?.aborted ? signal.reason : new Error("the stream was closed"));
-    stream.once("response", (headers) => {
-      stream.off("close", onClose); // every stream closes: an error for each would be made for nobody
+    let answered = false;
+    stream.on("response", (headers) => {
+      answered = true;
       resolve(headers);
     });
-    stream.once("error", reject);
-    stream.once("close", onClose);
+    // After the answer an error shows as the end of the body, which its reader looks at.
+    stream.on("error", reject);
+    stream.on("close", () => {
+      signal?.removeEventListener("abort", abort);
+      onEnd();
+      // Every stream closes: an error for each would be made for nobody.
+      if (!answered) reject(signal?.aborted ? (signal.reason as Error) : new Error("the stream was closed"));
+    });
   });
-  stream.once("close", onEnd);
-  // From here on an error shows as the end of the body, which its reader looks at.
-  stream.on("error", () => {});
   return {
     status: Number(answer[":status"]),
     headers: {
@@ -190,14 +202,14 @@ async function textOf(stream: ClientHttp2Stream, gzip: boolean): Promise<string>
       if (size > LARGEST) fail(new Error(`an answer is over ${LARGEST} bytes`));
       else chunks.push(chunk);
     });
-    source.once("error", fail);
+    source.on("error", fail);
     // A stream that was cut off ends as well: only its code tells.
-    source.once("end", () => {
+    source.on("end", () => {
       if (stream.rstCode === constants.NGHTTP2_NO_ERROR || stream.rstCode === undefined)
-        resolve(Buffer.concat(chunks).toString());
+        resolve(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks).toString());
       else reject(new Error(`the answer was cut off (${stream.rstCode})`));
     });
-    stream.once("close", () => {
+    stream.on("close", () => {
       if (stream.rstCode !== constants.NGHTTP2_NO_ERROR)
         reject(new Error(`the answer was cut off (${stream.rstCode})`));
     });
