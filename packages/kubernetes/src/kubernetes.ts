@@ -2,6 +2,7 @@ import { ownerOfManifest, toTrueUpError, type Target, type Tracked } from "@true
 import { createClient, type Client } from "./api/client.ts";
 import { discovery } from "./api/discovery.ts";
 import type { Connection } from "./connect/connection.ts";
+import { withDeadline } from "./connect/deadline.ts";
 import { http2Fetch, type Http2 } from "./connect/http2.ts";
 import { connectByKubeconfig } from "./connect/kubeconfig.ts";
 import { healthOf } from "./health/health.ts";
@@ -46,7 +47,7 @@ export function kubernetes(options: KubernetesOptions = {}): KubernetesTarget {
     if (closed) http2?.close();
     const client = createClient({
       connection,
-      fetch: options.fetch ?? (http2 as Http2).fetch,
+      fetch: options.fetch === undefined ? (http2 as Http2).fetch : withDeadline(options.fetch),
       ...(options.userAgent !== undefined && { userAgent: options.userAgent }),
       ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
     });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Connection } from "../connect/connection.ts";
+import { withDeadline } from "../connect/deadline.ts";
 import type { Fetch, FetchInit, FetchResponse } from "../connect/fetch.ts";
 import { createClient } from "./client.ts";
 
@@ -25,7 +26,7 @@ function clientOf(fetch: Fetch, timeoutMs = 1_000) {
   const client = createClient({
     connection,
     timeoutMs,
-    fetch: async (url, init) => (asked.push({ url, init }), await fetch(url, init)),
+    fetch: withDeadline(async (url, init) => (asked.push({ url, init }), await fetch(url, init))),
   });
   return { client, asked };
 }

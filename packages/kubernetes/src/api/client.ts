@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TrueUpError, type Impersonation, type Json, type Key } from "@trueup/spec";
 import type { Connection } from "../connect/connection.ts";
+import { isLate } from "../connect/deadline.ts";
 import type { Fetch, FetchInit, FetchResponse } from "../connect/fetch.ts";
 import { concurrency, type Concurrency } from "./concurrency.ts";
 import { errorOf, failureOf, judge, type Telling } from "./failure.ts";
@@ -42,6 +43,7 @@ export interface Client {
 
 export interface ClientOptions {
   readonly connection: Connection;
+  /** Has to keep `timeoutMs`. */
   readonly fetch: Fetch;
   /** Default `trueup`. */
   readonly userAgent?: string;
@@ -50,9 +52,6 @@ export interface ClientOptions {
   readonly concurrency?: Concurrency;
 }
 
-/** Why a request is given up that took too long. */
-const LATE = Symbol("late");
-
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 10_000;
 
@@ -60,40 +59,36 @@ export function createClient(options: ClientOptions): Client {
   const { connection, fetch, userAgent = "trueup", timeoutMs = 60_000 } = options;
   const turns = options.concurrency ?? concurrency();
 
-  async function send(call: Call, signal: AbortSignal, longLived: boolean): Promise<FetchResponse> {
-    const exchange = async (renew: boolean): Promise<FetchResponse> => {
-      const headers: Record<string, string | string[]> = {
-        accept: call.accept ?? "application/json",
-        "accept-encoding": longLived ? "identity" : "gzip",
-        "user-agent": userAgent,
-        ...(call.body !== undefined && { "content-type": call.contentType ?? "application/json" }),
-        ...(await connection.credentials(renew)),
-        ...impersonating(call.as),
-      };
-      const init: FetchInit = {
-        method: call.method ?? "GET",
-        headers,
-        signal,
-        ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
-        ...(longLived && { longLived }),
-      };
-      return await fetch(urlOf(connection.server, call), init);
-    };
-    const answer = await exchange(false);
+  async function send(call: Call, longLived: boolean): Promise<FetchResponse> {
+    let answer = await exchange(call, longLived, false);
     // A token that was turned since: once more with a new one.
-    return answer.status === 401 ? await exchange(true) : answer;
+    if (answer.status === 401) answer = await exchange(call, longLived, true);
+    return answer;
+  }
+
+  async function exchange(call: Call, longLived: boolean, renew: boolean): Promise<FetchResponse> {
+    const headers: Record<string, string | string[]> = {
+      accept: call.accept ?? "application/json",
+      "accept-encoding": longLived ? "identity" : "gzip",
+      "user-agent": userAgent,
+      ...(call.body !== undefined && { "content-type": call.contentType ?? "application/json" }),
+      ...(await connection.credentials(renew)),
+      ...impersonating(call.as),
+    };
+    const init: FetchInit = {
+      method: call.method ?? "GET",
+      headers,
+      ...(call.signal && { signal: call.signal }),
+      ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
+      ...(longLived ? { longLived } : { timeoutMs }),
+    };
+    return await fetch(urlOf(connection.server, call), init);
   }
 
   async function attempt<T>(call: Call): Promise<Answer<T> | TrueUpError> {
     const turn = await turns.acquire(call.signal);
-    // By hand: `AbortSignal.any` and `timeout` cost more than the rest of a request.
-    const stop = new AbortController();
-    const abort = (): void => stop.abort(call.signal?.reason);
-    const deadline = setTimeout(() => stop.abort(LATE), timeoutMs);
-    call.signal?.addEventListener("abort", abort, { once: true });
-    const { signal } = stop;
     try {
-      const response = await send(call, signal, false);
+      const response = await send(call, false);
       const text = await response.text();
       if (response.status >= 200 && response.status < 300) {
         turn.done("answered");
@@ -106,16 +101,11 @@ export function createClient(options: ClientOptions): Client {
     } catch (error) {
       call.signal?.throwIfAborted();
       if (error instanceof TrueUpError) return error;
-      const what = call.what ?? describe(call);
-      if (signal.reason === LATE) {
-        turn.done("overloaded");
-        return new TrueUpError("TIMEOUT", `${what}: no answer within ${timeoutMs} ms`);
-      }
-      return new TrueUpError("UNAVAILABLE", `${what}: ${reasonOf(error)}`);
+      const late = isLate(error);
+      if (late) turn.done("overloaded");
+      return new TrueUpError(late ? "TIMEOUT" : "UNAVAILABLE", `${call.what ?? describe(call)}: ${reasonOf(error)}`);
     } finally {
       turn.done("unknown");
-      clearTimeout(deadline);
-      call.signal?.removeEventListener("abort", abort);
     }
   }
 
@@ -135,7 +125,7 @@ export function createClient(options: ClientOptions): Client {
       }
     },
     async open(call) {
-      const response = await send(call, call.signal ?? new AbortController().signal, true).catch((error: unknown) => {
+      const response = await send(call, true).catch((error: unknown) => {
         call.signal?.throwIfAborted();
         throw error instanceof TrueUpError
           ? error
@@ -159,6 +149,7 @@ const describe = ({ method = "GET", path }: Call): string => `${method} ${path}`
 /** A network error's code and words; they hold addresses, never what was sent. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return "the request failed";
+  if (isLate(error)) return error.message;
   const code = (error as { code?: unknown }).code;
   return typeof code === "string" && !error.message.includes(code) ? `${code}: ${error.message}` : error.message;
 }

@@ -27,6 +27,8 @@ export interface Discovery {
   served(signal?: AbortSignal): Promise<Served>;
   /** Finds a kind, asking the server anew where what is known does not hold it; undefined where it surely is not served. Throws `UNAVAILABLE` where its group is hidden. */
   find(apiVersion: string, kind: string, signal?: AbortSignal): Promise<Resource | undefined>;
+  /** A kind that is surely served, without asking anybody; undefined where that is not known. */
+  known(apiVersion: string, kind: string): Resource | undefined;
   /** As `find`, in whatever version the server prefers. */
   findKind(group: string, kind: string, signal?: AbortSignal): Promise<Resource | undefined>;
   /** What is known is out of date: a CRD was applied or removed. */
@@ -74,10 +76,15 @@ export function discovery(client: Client): Discovery {
     return now;
   }
 
+  const versionOf = (apiVersion: string): string => apiVersion.slice(apiVersion.indexOf("/") + 1);
+
   return {
     served: (signal) => served(signal),
-    find: (apiVersion, kind, signal) =>
-      look(groupOf(apiVersion), kind, apiVersion.slice(apiVersion.indexOf("/") + 1), signal),
+    find: (apiVersion, kind, signal) => look(groupOf(apiVersion), kind, versionOf(apiVersion), signal),
+    known(apiVersion, kind) {
+      if (known === undefined || performance.now() - known.at >= FRESH_MS) return undefined;
+      return known.served.find(groupOf(apiVersion), kind, versionOf(apiVersion));
+    },
     findKind: (group, kind, signal) => look(group, kind, undefined, signal),
     forget() {
       known = undefined;

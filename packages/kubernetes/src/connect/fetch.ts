@@ -9,6 +9,11 @@ export interface FetchInit {
   readonly signal?: AbortSignal;
   /** The answer goes on for minutes: it should not share a connection with short calls. */
   readonly longLived?: boolean;
+  /**
+   * How long the whole answer may take. One of the embedder's need not look at it: its `signal` fires then. What is late is
+   * rejected with a `TimeoutError`.
+   */
+  readonly timeoutMs?: number;
 }
 
 export interface FetchResponse {

@@ -9,6 +9,7 @@ import { connect as connectTls } from "node:tls";
 import { createGunzip } from "node:zlib";
 import type { Duplex } from "node:stream";
 import type { Connection } from "./connection.ts";
+import { lateError } from "./deadline.ts";
 import type { Fetch, FetchInit, FetchResponse } from "./fetch.ts";
 import { openTunnel } from "./proxy.ts";
 
@@ -122,7 +123,7 @@ export function http2Fetch(connection: Connection, { pingEveryMs = PING_EVERY_MS
       pooled.streams--;
       throw error;
     }
-    return await answerOf(stream, init.signal, () => pooled.streams--);
+    return await answerOf(stream, init, () => pooled.streams--);
   };
 
   return {
@@ -155,11 +156,16 @@ function request(session: ClientHttp2Session, path: string, { method, headers, b
 
 async function answerOf(
   stream: ClientHttp2Stream,
-  signal: AbortSignal | undefined,
+  { signal, timeoutMs }: FetchInit,
   onEnd: () => void,
 ): Promise<FetchResponse> {
+  let late = false;
   const abort = (): void => stream.close(constants.NGHTTP2_CANCEL);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => ((late = true), abort()), timeoutMs);
   signal?.addEventListener("abort", abort, { once: true });
+  /** Of a stream that was closed before its end. */
+  const failure = (message: string): Error =>
+    late ? lateError(timeoutMs ?? 0) : signal?.aborted ? (signal.reason as Error) : new Error(message);
   const answer = await new Promise<IncomingHttpHeaders>((resolve, reject) => {
     let answered = false;
     stream.on("response", (headers) => {
@@ -169,10 +175,11 @@ async function answerOf(
     // After the answer an error shows as the end of the body, which its reader looks at.
     stream.on("error", reject);
     stream.on("close", () => {
+      clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       onEnd();
       // Every stream closes: an error for each would be made for nobody.
-      if (!answered) reject(signal?.aborted ? (signal.reason as Error) : new Error("the stream was closed"));
+      if (!answered) reject(failure("the stream was closed"));
     });
   });
   return {
@@ -184,11 +191,11 @@ async function answerOf(
       },
     },
     body: stream,
-    text: () => textOf(stream, answer["content-encoding"] === "gzip"),
+    text: () => textOf(stream, answer["content-encoding"] === "gzip", failure),
   };
 }
 
-async function textOf(stream: ClientHttp2Stream, gzip: boolean): Promise<string> {
+async function textOf(stream: ClientHttp2Stream, gzip: boolean, failure: (message: string) => Error): Promise<string> {
   return await new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -197,6 +204,7 @@ async function textOf(stream: ClientHttp2Stream, gzip: boolean): Promise<string>
       stream.close(constants.NGHTTP2_CANCEL);
       reject(error);
     };
+    const cutOff = (): void => reject(failure(`the answer was cut off (${stream.rstCode})`));
     source.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size > LARGEST) fail(new Error(`an answer is over ${LARGEST} bytes`));
@@ -205,13 +213,11 @@ async function textOf(stream: ClientHttp2Stream, gzip: boolean): Promise<string>
     source.on("error", fail);
     // A stream that was cut off ends as well: only its code tells.
     source.on("end", () => {
-      if (stream.rstCode === constants.NGHTTP2_NO_ERROR || stream.rstCode === undefined)
-        resolve(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks).toString());
-      else reject(new Error(`the answer was cut off (${stream.rstCode})`));
+      if (stream.rstCode !== constants.NGHTTP2_NO_ERROR && stream.rstCode !== undefined) return cutOff();
+      resolve(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks).toString());
     });
     stream.on("close", () => {
-      if (stream.rstCode !== constants.NGHTTP2_NO_ERROR)
-        reject(new Error(`the answer was cut off (${stream.rstCode})`));
+      if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) cutOff();
     });
   });
 }

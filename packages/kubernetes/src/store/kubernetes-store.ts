@@ -16,6 +16,7 @@ import {
 } from "@trueup/spec";
 import { createClient } from "../api/client.ts";
 import { connectByKubeconfig } from "../connect/kubeconfig.ts";
+import { withDeadline } from "../connect/deadline.ts";
 import { http2Fetch, type Http2 } from "../connect/http2.ts";
 import type { KubernetesOptions } from "../target/options.ts";
 import { change, rowsIn } from "./change.ts";
@@ -69,7 +70,7 @@ export function kubernetesStore(options: KubernetesStoreOptions): Store {
     if (options.fetch === undefined) http2 = http2Fetch(connection);
     const client = createClient({
       connection,
-      fetch: options.fetch ?? (http2 as Http2).fetch,
+      fetch: options.fetch === undefined ? (http2 as Http2).fetch : withDeadline(options.fetch),
       ...(options.userAgent !== undefined && { userAgent: options.userAgent }),
     });
     const made = objects(client, namespace, storeName);

@@ -32,6 +32,8 @@ export async function resourceOf(
 ): Promise<Resource | undefined> {
   const { group, kind } = parseKey(key);
   const usable = apiVersion !== "" && groupOf(apiVersion) === group;
+  const known = usable ? discovery.known(apiVersion, kind) : undefined;
+  if (known !== undefined) return known;
   const found = usable ? await discovery.find(apiVersion, kind, signal) : undefined;
   if (found !== undefined || (usable && declared)) return found;
   return await discovery.findKind(group, kind, signal);

@@ -78,12 +78,13 @@ export async function patch(
 }
 
 /**
- * Applies without force first, where the object as it was seen does not tell the answer already. Where other managers hold fields of ours: what was written through a subresource, or is
- * known to be filled in by others, is left to its writer, what earlier tools wrote is taken over, and the rest is forced
- * where the policy says so, with a note that names manager and field.
+ * Applies without force first, unless the object as it was seen tells the answer already. Where other managers hold fields
+ * of ours: what was written through a subresource, or is known to be filled in by others, is left to its writer, what
+ * earlier tools wrote is taken over, and the rest is forced where the policy says so, with a note that names manager and field.
  */
 export async function send(system: System, sending: Sending): Promise<Sent> {
-  const forced = await sendForced(system, sending);
+  const foreseen = plainConflicts(system, sending);
+  const forced = foreseen.length > 0 ? await sendForced(system, sending, foreseen) : undefined;
   if (forced !== undefined) return forced;
   let conflicts: readonly ManagerConflict[];
   try {
@@ -122,19 +123,24 @@ export async function send(system: System, sending: Sending): Promise<Sent> {
   return { ...sent, notes: [...notes, ...sent.notes] };
 }
 
-/**
- * Where others hold fields of ours, as a hand edit leaves them, the answer without force is known: forced at once, but only
- * as long as the object is the one that was seen. Undefined where it is not, or the server is to be asked.
- */
-async function sendForced(system: System, sending: Sending): Promise<Sent | undefined> {
-  const { fieldManager, managers } = system.settings;
+/** What would be forced, where nothing else is to be done and the object as it was seen tells it, as after a hand edit. */
+function plainConflicts({ settings }: System, sending: Sending): readonly ManagerConflict[] {
   const { live, body, conflicts, dryRun = false } = sending;
-  if (conflicts !== "force" || dryRun || live?.version === undefined) return undefined;
-  const foreseen = foreseeConflicts(live.manifest, body, fieldManager) ?? [];
+  if (conflicts !== "force" || dryRun || live?.version === undefined) return [];
+  const foreseen = foreseeConflicts(live.manifest, body, settings.fieldManager) ?? [];
   const isPlain = ({ manager, subresource, field }: ManagerConflict): boolean =>
-    subresource === undefined && !managers.has(manager) && !isInjected(body, field);
-  if (foreseen.length === 0 || !foreseen.every(isPlain)) return undefined;
-  const seen = { ...body, metadata: { ...body.metadata, resourceVersion: live.version } };
+    subresource === undefined && !settings.managers.has(manager) && !isInjected(body, field);
+  return foreseen.every(isPlain) ? foreseen : [];
+}
+
+/** Forces at once, as long as the object is the one that was seen; undefined where it is not. */
+async function sendForced(
+  system: System,
+  sending: Sending,
+  foreseen: readonly ManagerConflict[],
+): Promise<Sent | undefined> {
+  const { live, body } = sending;
+  const seen = { ...body, metadata: { ...body.metadata, resourceVersion: live?.version } };
   try {
     const sent = await patch(system, { ...sending, body: seen }, true);
     return { ...sent, notes: [noteOf(system, tookOver(foreseen)), ...sent.notes] };

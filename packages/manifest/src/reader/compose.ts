@@ -2,6 +2,7 @@ import { COLLECTION_STYLE, EVENT_ID, getScalarValue, SCALAR_STYLE } from "js-yam
 import type { Event, ScalarEvent } from "js-yaml";
 import type { Json } from "@trueup/spec";
 import type { Limits } from "./limits.ts";
+import { readJson } from "./json.ts";
 import { mergeOver, mergeSources, mergeUnder, type Fields } from "./merge.ts";
 import { foldSeparators, loneCarriageReturn, misread, misreadLineBreak } from "./misread.ts";
 import { parse, tooDeep, type Parsed } from "./parse.ts";
@@ -46,6 +47,8 @@ const FOREIGN_BREAK =
 
 /** Reads the text of one document to a value. Aliases share their value: what is returned must not be changed. */
 export function compose(source: string, options: ComposeOptions): Composed {
+  const plain = options.onPosition === undefined ? readJson(source, options.limits.depth) : undefined;
+  if (plain !== undefined) return { value: plain, findings: [] };
   const problems: Problem[] = [];
   let text = source;
   let value: Json | undefined;
