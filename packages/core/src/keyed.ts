@@ -1,5 +1,5 @@
 import { hash, hkdfSync } from "node:crypto";
-import { digestOf, type Declared, type Json, type Manifest, type Mask } from "@trueup/spec";
+import { canonicalJson, digestOf, type Declared, type Json, type Manifest, type Mask } from "@trueup/spec";
 import { project } from "@trueup/diff";
 
 /** Digests that say nothing to those without the key: a Secret's value cannot be guessed from the store. */
@@ -36,7 +36,7 @@ export function createKeyed(secret: string): Keyed {
     fingerprint(manifest, mask) {
       const asked = last.get(manifest);
       if (asked?.mask === mask) return asked.print;
-      const print = digest(digestOf(project(manifest, mask)));
+      const print = digest(canonicalJson(project(manifest, mask)));
       last.set(manifest, { mask, print });
       return print;
     },

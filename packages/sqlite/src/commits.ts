@@ -1,6 +1,9 @@
 import type { Database } from "./database.ts";
 
-/** Writes: those asked for in the same turn of the event loop share one commit, and one sync of the disk at most. */
+/**
+ * Writes: those asked for in the same turn of the event loop share one commit, and one sync of the disk at most. What is to
+ * be on disk, and is asked for while the disk is waited for, shares the next: it could not be there sooner.
+ */
 export interface Commits {
   /**
    * On disk when it resolves or, where `durable` is false, readable for all; in the order asked for. Where the body throws,
@@ -24,6 +27,7 @@ export function createCommits(db: Database): Commits {
   const rollback = db.prepare("ROLLBACK TO one");
   let waiting: Waiting[] = [];
   let turn: NodeJS.Immediate | undefined;
+  let syncing = 0;
 
   /** Whether it is part of the commit. */
   function attempt({ body, reject }: Waiting): boolean {
@@ -49,6 +53,20 @@ export function createCommits(db: Database): Commits {
     }
   }
 
+  async function synced(): Promise<void> {
+    syncing++;
+    try {
+      await db.sync();
+    } finally {
+      syncing--;
+      if (waiting.length > 0) flushSoon();
+    }
+  }
+
+  function flushSoon(): void {
+    turn ??= setImmediate(() => void flush());
+  }
+
   async function flush(): Promise<void> {
     clearImmediate(turn);
     turn = undefined;
@@ -60,7 +78,7 @@ export function createCommits(db: Database): Commits {
       const kept = db.transaction(() => writes.filter(attempt), { durable: false });
       for (const { durable, resolve } of kept) if (!durable) resolve();
       if (!kept.some(({ durable }) => durable)) return;
-      await db.sync();
+      await synced();
       for (const { resolve } of kept) resolve();
     } catch (error) {
       for (const { reject } of writes) reject(error);
@@ -72,7 +90,7 @@ export function createCommits(db: Database): Commits {
       new Promise<T>((resolve, reject) => {
         let answer: T;
         waiting.push({ body: () => (answer = body()), durable, resolve: () => resolve(answer), reject });
-        turn ??= setImmediate(() => void flush());
+        if (!durable || syncing === 0) flushSoon();
       }),
     flush,
   };
