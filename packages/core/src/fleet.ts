@@ -25,7 +25,7 @@ import type { RunOptions } from "./run/begin-run.ts";
 import { run, type RunResult } from "./run/run.ts";
 import { withLease } from "./run/with-lease.ts";
 import { applyRows, createRuntime, takeRecord, UNCLAIMED, type Engine, type Runtime } from "./runtime.ts";
-import { waitsFor } from "./triggers/dependencies.ts";
+import { dependentsIn, waitsFor } from "./triggers/dependencies.ts";
 import { liveChanges, type LiveChanges } from "./triggers/live-changes.ts";
 import { createPolls, type Polls } from "./triggers/polls.ts";
 
@@ -88,6 +88,8 @@ export function createFleet(options: FleetOptions): Fleet {
   const stopping = new AbortController();
   const queue = options.queue ?? memoryQueue({ concurrency: options.concurrency ?? 8 });
   let ready: Promise<Engine> | undefined;
+  /** Until one is set or dropped: a thousand applications end a thousand runs. */
+  let dependents: ReadonlyMap<string, readonly Runtime[]> | undefined;
   let started: { live: LiveChanges; polls: Polls; pruning: Promise<void> | undefined; stop: Stop } | undefined;
   const unlog = options.logger === undefined ? undefined : logEvents(parts.events, options.logger);
 
@@ -105,6 +107,7 @@ export function createFleet(options: FleetOptions): Fleet {
   }
 
   function place(application: Application): Runtime {
+    dependents = undefined;
     const known = runtimes.get(application.name);
     if (known !== undefined) {
       if (digestOf(known.application as unknown as Json) !== digestOf(application as unknown as Json))
@@ -240,10 +243,8 @@ export function createFleet(options: FleetOptions): Fleet {
   }
 
   function markDependents(name: string): void {
-    for (const other of runtimes.values()) {
-      if (other.status.phase !== "waiting") continue;
-      if (other.application.dependsOn?.some(({ application }) => application === name)) mark(other, "dependency");
-    }
+    dependents ??= dependentsIn(runtimes.values());
+    for (const other of dependents.get(name) ?? []) if (other.status.phase === "waiting") mark(other, "dependency");
   }
 
   /** Changes an application's state outside a run. */
@@ -334,6 +335,7 @@ export function createFleet(options: FleetOptions): Fleet {
     async drop(runtime) {
       await forget(await engineOf(), runtime);
       runtimes.delete(runtime.application.name);
+      dependents = undefined;
     },
     mark(runtime, trigger) {
       if (started !== undefined) mark(runtime, trigger);

@@ -140,7 +140,10 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
   const { signal } = broken;
   const stopped = (): void => broken.abort(stop.reason);
   const unlisten = stop.aborted ? stopped() : onAbort(stop, stopped);
-  const orSuperseded = AbortSignal.any([signal, superseded.signal]);
+
+  let both: AbortSignal | undefined;
+  /** Made when something is waited for: most runs wait for nothing. */
+  const orSuperseded = (): AbortSignal => (both ??= AbortSignal.any([signal, superseded.signal]));
 
   const journalOf = (): Journal => {
     if (journal === undefined) throw new TrueUpError("INTERNAL", "a run writes before it holds the lease");
@@ -169,6 +172,39 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
     });
     overtaken = await readRecord(engine, runtime, held, journal);
     return true;
+  }
+
+  function applyOptions(): HookRun["apply"] {
+    const total = facts.planning?.changes.size ?? 0;
+    const { application: _, ...calls } = callsAbout(engine, runtime.application);
+    return {
+      ...calls,
+      lease: lease as Lease,
+      run,
+      record(rows) {
+        put(rows);
+        journalOf().record(rows);
+      },
+      async persist(rows) {
+        put(rows);
+        await journalOf().persist(rows);
+      },
+      health: runtime.health,
+      ...(facts.planning && { late: facts.planning.late }),
+      signal,
+      onResult(result) {
+        const { key, record, durationMs, error, retryAfterMs } = result;
+        const of = { application, run, key, action: record.action, durationMs, done: ++through, total };
+        if (record.outcome === "done") {
+          runtime.dirty.delete(key);
+          emit({ type: record.action === "delete" ? "object-deleted" : "object-applied", ...of });
+          if (record.action === "delete") runtime.health.report(key, { status: "healthy" });
+        } else if (record.outcome === "pending")
+          emit({ type: "object-pending", ...of, retryAfterMs: retryAfterMs ?? 0 });
+        else if (error !== undefined && record.outcome === "failed") emit({ type: "object-failed", ...of, error });
+        else emit({ type: "object-skipped", ...of, reason: record.message ?? "" });
+      },
+    };
   }
 
   const ends = endings(engine, runtime, facts, {
@@ -241,38 +277,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       if (onlyHeals(facts, rows)) written.catch((error: unknown) => broken.abort(toTrueUpError(error, "UNAVAILABLE")));
       else await written;
     },
-    applyOptions(): HookRun["apply"] {
-      const total = facts.planning?.changes.size ?? 0;
-      const { application: _, ...calls } = callsAbout(engine, runtime.application);
-      return {
-        ...calls,
-        lease: lease as Lease,
-        run,
-        record(rows) {
-          put(rows);
-          journalOf().record(rows);
-        },
-        async persist(rows) {
-          put(rows);
-          await journalOf().persist(rows);
-        },
-        health: runtime.health,
-        ...(facts.planning && { late: facts.planning.late }),
-        signal,
-        onResult(result) {
-          const { key, record, durationMs, error, retryAfterMs } = result;
-          const of = { application, run, key, action: record.action, durationMs, done: ++through, total };
-          if (record.outcome === "done") {
-            runtime.dirty.delete(key);
-            emit({ type: record.action === "delete" ? "object-deleted" : "object-applied", ...of });
-            if (record.action === "delete") runtime.health.report(key, { status: "healthy" });
-          } else if (record.outcome === "pending")
-            emit({ type: "object-pending", ...of, retryAfterMs: retryAfterMs ?? 0 });
-          else if (error !== undefined && record.outcome === "failed") emit({ type: "object-failed", ...of, error });
-          else emit({ type: "object-skipped", ...of, reason: record.message ?? "" });
-        },
-      };
-    },
+    applyOptions,
     applied(done: readonly ObjectResult[]): void {
       facts.results = done;
       facts.approval = runtime.record?.state.intent?.approval;
@@ -296,7 +301,9 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       return {
         run,
         signal,
-        superseded: orSuperseded,
+        get superseded() {
+          return orSuperseded();
+        },
         revision: facts.resolved?.revision,
         plan: facts.planning?.plan,
         due: facts.planning?.due ?? [],
@@ -304,7 +311,9 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
         rollout: facts.planning?.rollout,
         changes: () => facts.results.map((result) => result.record),
         unsettled: () => [...(facts.planning?.health.values() ?? [])].some(({ status }) => status !== "healthy"),
-        apply: this.applyOptions(),
+        get apply() {
+          return applyOptions();
+        },
         hooked: (record) => void facts.hooked.push(record),
       };
     },
@@ -313,7 +322,9 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       const keys = new Set([...applied.map(({ key }) => key), ...runtime.health.unhealthy().keys()]);
       return {
         keys: [...keys],
-        signal: orSuperseded,
+        get signal() {
+          return orSuperseded();
+        },
         onWaiting(waiting, total) {
           // Many who are slow to become healthy must not keep the others from running.
           options.onIdle?.();

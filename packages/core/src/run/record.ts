@@ -62,7 +62,9 @@ export function record(
   const entry = historyRow(begun, ending);
   const state = stateAfter(before, ending, begun.finishedAt);
   const rows: RowChange[] = [];
-  if (canonicalJson(state as Json) !== canonicalJson(before as Json)) rows.push({ type: "state", state });
+  // An intent is over now: what was written with one is another state in any case.
+  const same = before.intent === undefined && canonicalJson(state as Json) === canonicalJson(before as Json);
+  if (!same) rows.push({ type: "state", state });
   if (isNews(runtime, before, entry)) rows.push({ type: "history", entry });
   return { rows, entry };
 }

@@ -13,15 +13,17 @@ export interface VerifyOptions {
 }
 
 /** Step 7: waits until every object is healthy, one is degraded, the time is over, or something newer is there. */
-export async function verify({ health, keys, signal, onWaiting, explain }: VerifyOptions): Promise<Health> {
+export async function verify(options: VerifyOptions): Promise<Health> {
+  const { health, keys, onWaiting, explain } = options;
   const stop = new AbortController();
-  const either = AbortSignal.any([signal, stop.signal]);
+  let either: AbortSignal | undefined;
   let waiting = 0;
   const found = await Promise.all(
     keys.map(async (key) => {
       const now = health.known(key);
       if (now === undefined) return undefined;
       onWaiting?.(++waiting, keys.length);
+      either ??= AbortSignal.any([options.signal, stop.signal]);
       const answer = await health.wait(key, either);
       onWaiting?.(--waiting, keys.length);
       if (answer.status === "healthy") return undefined;
@@ -35,7 +37,7 @@ export async function verify({ health, keys, signal, onWaiting, explain }: Verif
   const of = unwell.find((answer) => answer.health === most);
   if (of === undefined) return most;
   // What is cut off by something newer is nobody's question any more.
-  const why = signal.aborted ? undefined : await explain?.(of.key);
+  const why = options.signal.aborted ? undefined : await explain?.(of.key);
   return named(of.key, why === undefined ? most : { ...most, message: timed(most, why) });
 }
 

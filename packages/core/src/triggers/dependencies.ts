@@ -22,3 +22,16 @@ export function waitsFor(
   }
   return undefined;
 }
+
+/** Who waits for an application, by its name. */
+export function dependentsIn(runtimes: Iterable<Runtime>): ReadonlyMap<string, readonly Runtime[]> {
+  const found = new Map<string, Runtime[]>();
+  for (const runtime of runtimes) {
+    for (const { application: name } of runtime.application.dependsOn ?? []) {
+      const waiting = found.get(name);
+      if (waiting === undefined) found.set(name, [runtime]);
+      else waiting.push(runtime);
+    }
+  }
+  return found;
+}
