@@ -71,7 +71,12 @@ export function kubernetes(options: KubernetesOptions = {}): KubernetesTarget {
     delete: async (tracked, seen, context) => await remove(await system(), tracked, seen, context),
     release: async (tracked, context) => await release(await system(), tracked, context),
     plan: async (item, seen, context) => await plan(await system(), item, seen, context),
-    identify: async (objects) => await identify(await system(), objects),
+    identify: async (objects) => {
+      const at = await system();
+      // The plan, which comes next, will want to know.
+      identityOf(at).catch(() => {});
+      return await identify(at, objects);
+    },
     order,
     health: (live) => healthOf(live, options.health),
     explain: async (tracked, context) => await explain(await system(), tracked, context),
