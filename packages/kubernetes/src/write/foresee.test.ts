@@ -11,10 +11,18 @@ const entry = (manager: string, fieldsV1: JsonObject, more: JsonObject = {}): En
   fieldsV1,
   ...more,
 });
-const live = (fields: JsonObject, ...managedFields: Entry[]): Manifest =>
-  ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c", managedFields }, ...fields }) as Manifest;
-const body = (fields: JsonObject): Manifest =>
-  ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c" }, ...fields }) as Manifest;
+const live = (fields: JsonObject, ...managedFields: Entry[]): Manifest => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name: "c", managedFields },
+  ...fields,
+});
+const body = (fields: JsonObject): Manifest => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name: "c" },
+  ...fields,
+});
 const foresee = (stands: Manifest, wanted: JsonObject) => foreseeConflicts(stands, body(wanted), "trueup");
 
 const DATA = { "f:data": { ".": {}, "f:a": {}, "f:b": {} } };

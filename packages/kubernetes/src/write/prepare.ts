@@ -53,8 +53,7 @@ export function prepare(
 
 const hasNulls = (value: Json | undefined): boolean =>
   value === null ||
-  (typeof value === "object" &&
-    Object.values(value as JsonObject | readonly Json[]).some((below: Json | undefined) => hasNulls(below)));
+  (typeof value === "object" && Object.values(value).some((below: Json | undefined) => hasNulls(below)));
 
 /** Itself where it has none, as most have. */
 function withoutNulls(value: Json | undefined): Json | undefined {
