@@ -42,6 +42,7 @@ interface Outcome<T> {
 }
 
 /** Tries to commit on a root that others change as well; each waits longer, by chance. */
+const LAST_REMOVALS_MS = 2_000;
 const TRIES = 60;
 
 /**
@@ -64,6 +65,8 @@ export function kubernetesStore(options: KubernetesStoreOptions): Store {
   let closed = false;
   /** Commits of this process go one after the other: they would only get in each other's way. */
   let turn: Promise<unknown> = Promise.resolve();
+  /** Chunks that nothing names any more. */
+  let removing: Promise<unknown> = Promise.resolve();
 
   async function open(): Promise<Objects> {
     const connection = options.connection ?? (await connectByKubeconfig(options));
@@ -117,7 +120,8 @@ export function kubernetesStore(options: KubernetesStoreOptions): Store {
           const version = await store.commit(root, seen.version);
           if (version !== undefined) {
             last = { root, version };
-            void store.remove(dropped);
+            // Nobody needs to wait for it but a close: it would cut it off, and leave what the next one has to sweep.
+            removing = Promise.all([removing, store.remove(dropped)]);
             return value;
           }
           await store.remove(made);
@@ -284,6 +288,7 @@ export function kubernetesStore(options: KubernetesStoreOptions): Store {
       for (const { lose } of held.values()) lose();
       held.clear();
       await turn;
+      await Promise.race([removing, sleep(LAST_REMOVALS_MS, undefined, { ref: false })]);
       http2?.close();
     },
   };
