@@ -341,30 +341,33 @@ describe("a run ends", () => {
       });
     const valueIn = (target: World["target"]): unknown => target.objects()[0]?.["data"];
 
-    it("is on its way while a hand edit is put back, and there when the run ends", async () => {
+    /** A world whose next intent is held. */
+    async function held(): Promise<World & Pick<ReturnType<typeof heldStore>, "through">> {
       const { store, hold, through } = heldStore();
       const it = world(FILES, {}, { store });
       await it.controller.sync("web");
       hold();
+      return { ...it, through };
+    }
+
+    it("is on its way while a hand edit is put back, and there when the run ends", async () => {
+      const it = await held();
       byHand(it.target);
       let over = false;
       const run = it.controller.sync("web").finally(() => (over = true));
       await until(() => JSON.stringify(valueIn(it.target)) === '{"value":"one"}', "healed");
       await new Promise((resolve) => setTimeout(resolve, 20));
       expect(over).toBe(false);
-      through.resolve();
+      it.through.resolve();
       expect(await run).toMatchObject({ outcome: "succeeded", changes: [{ action: "update", outcome: "done" }] });
     });
 
     it("that could not be written fails the run, which tells what was put back", async () => {
-      const { store, hold, through } = heldStore();
-      const it = world(FILES, {}, { store });
-      await it.controller.sync("web");
-      hold();
+      const it = await held();
       byHand(it.target);
       const run = it.controller.sync("web");
       await until(() => JSON.stringify(valueIn(it.target)) === '{"value":"one"}', "healed");
-      through.reject(new TrueUpError("UNAVAILABLE", "the disk is full"));
+      it.through.reject(new TrueUpError("UNAVAILABLE", "the disk is full"));
       expect(await run).toMatchObject({ outcome: "failed", changes: [{ outcome: "done" }] });
     });
 
@@ -373,16 +376,13 @@ describe("a run ends", () => {
       ["brings what is new", (it: World) => void it.source.commit({ "b.yaml": config("b", "one") })],
       ["makes anew what was removed", (it: World) => void it.target.remove(OBJECT)],
     ])("is waited for where a run %s", async (_, change) => {
-      const { store, hold, through } = heldStore();
-      const it = world(FILES, {}, { store });
-      await it.controller.sync("web");
+      const it = await held();
       const before = it.target.calls.apply;
-      hold();
       change(it);
       const run = it.controller.sync("web");
       await new Promise((resolve) => setTimeout(resolve, 30));
       expect(it.target.calls.apply).toBe(before);
-      through.resolve();
+      it.through.resolve();
       expect((await run).outcome).toBe("succeeded");
       expect(it.target.calls.apply).toBe(before + 1);
     });
