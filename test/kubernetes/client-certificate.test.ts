@@ -1,6 +1,6 @@
 // A user who is known by a certificate, on a real API server that trusts the authority behind it.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,6 +38,30 @@ describe("a client certificate", () => {
     expect(await identity(await withUser(user))).toBe(body.metadata.uid);
     const asked = await cluster().requests({ userAgent: "by-certificate" });
     expect(new Set(asked.map((request) => request.user))).toEqual(new Set(["ada"]));
+  });
+
+  it("that a command makes, which is allowed by name, says who asks; refused, it is asked for a new one", async () => {
+    const credential = (name: string): string =>
+      JSON.stringify({
+        apiVersion: "client.authentication.k8s.io/v1",
+        kind: "ExecCredential",
+        status: {
+          clientCertificateData: readFileSync(at(`${name}.crt`), "utf8"),
+          clientKeyData: readFileSync(at(`${name}.key`), "utf8"),
+        },
+      });
+    for (const name of ["ada", "eve"]) writeFileSync(at(`${name}.json`), credential(name));
+    // Eve's the first time, Ada's from then on.
+    const command = at("plug-in");
+    writeFileSync(command, `#!/bin/sh\ncd "${directory}"\nif mkdir asked; then cat eve.json; else cat ada.json; fi\n`);
+    chmodSync(command, 0o755);
+    const exec = { apiVersion: "client.authentication.k8s.io/v1", command, interactiveMode: "Never" };
+    const { body } = await cluster().request<{ metadata: { uid: string } }>("GET", "/api/v1/namespaces/kube-system");
+    const since = new Date();
+    expect(await identity({ ...(await withUser({ exec })), allowExec: [command] })).toBe(body.metadata.uid);
+    const asked = await cluster().requests({ userAgent: "by-certificate", since });
+    expect(asked.at(-1)?.user).toBe("ada");
+    await expect(identity(await withUser({ exec }))).rejects.toMatchObject({ code: "UNSUPPORTED" });
   });
 
   it("of an authority that the server does not know is nobody's, and not another cluster's", async () => {

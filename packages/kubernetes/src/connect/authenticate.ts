@@ -1,7 +1,7 @@
 import type { RequestOptions } from "node:https";
 import type { User } from "@kubernetes/client-node/dist/config_types.js";
 import { TrueUpError } from "@trueup/spec";
-import type { Connection } from "./connection.ts";
+import type { ClientCertificate, Connection } from "./connection.ts";
 
 interface Authenticator {
   applyAuthentication(user: User, options: RequestOptions): Promise<void>;
@@ -10,8 +10,11 @@ interface Authenticator {
 /** How long what a provider answered is used without asking again; it keeps tokens by itself until they expire. */
 const FRESH_MS = 10_000;
 
-/** The credentials of a user of a kubeconfig as headers. Throws `UNSUPPORTED` where they would need a command that is not allowed. */
-export async function authenticate(user: User, allowExec: readonly string[]): Promise<Connection["credentials"]> {
+/** The credentials of a user of a kubeconfig. Throws `UNSUPPORTED` where they would need a command that is not allowed. */
+export async function authenticate(
+  user: User,
+  allowExec: readonly string[],
+): Promise<Pick<Connection, "credentials" | "certificate">> {
   const fixed: Record<string, string> = {};
   if (user.impersonateUser) fixed["impersonate-user"] = user.impersonateUser;
   if (user.username) {
@@ -19,12 +22,13 @@ export async function authenticate(user: User, allowExec: readonly string[]): Pr
   }
   if (user.token) fixed["authorization"] = `Bearer ${user.token.trim()}`;
   const made = await authenticatorOf(user, allowExec);
-  if (made === undefined) return async () => fixed;
+  if (made === undefined) return { credentials: async () => fixed };
 
   let authenticator: Authenticator = made();
-  let known: { readonly headers: Record<string, string>; readonly until: number } | undefined;
-  let asked: Promise<Record<string, string>> | undefined;
-  const ask = async (): Promise<Record<string, string>> => {
+  let known: Known | undefined;
+  let certificate: ClientCertificate | undefined;
+  let asked: Promise<Known> | undefined;
+  const ask = async (): Promise<Known> => {
     const options: RequestOptions & { headers: Record<string, string> } = { headers: {} };
     try {
       await authenticator.applyAuthentication(user, options);
@@ -33,19 +37,38 @@ export async function authenticate(user: User, allowExec: readonly string[]): Pr
       throw new TrueUpError("UNAVAILABLE", `the credentials of kubeconfig user ${user.name} could not be had`);
     }
     const token = options.headers["Authorization"];
+    certificate = certificateIn(options, certificate);
     const headers = { ...(token && { authorization: token.trim() }), ...fixed };
-    known = { headers, until: performance.now() + FRESH_MS };
-    return headers;
+    known = { headers, certificate, until: performance.now() + FRESH_MS };
+    return known;
   };
-  return async (renew = false) => {
-    if (renew) {
-      authenticator = made();
-      known = undefined;
-    }
-    if (known !== undefined && known.until > performance.now()) return known.headers;
+  const current = async (): Promise<Known> => {
+    if (known !== undefined && known.until > performance.now()) return known;
     asked ??= ask().finally(() => (asked = undefined));
     return await asked;
   };
+  return {
+    async credentials(renew = false) {
+      if (renew) {
+        authenticator = made();
+        known = undefined;
+      }
+      return (await current()).headers;
+    },
+    certificate: async () => (await current()).certificate,
+  };
+}
+
+interface Known {
+  readonly headers: Record<string, string>;
+  readonly certificate: ClientCertificate | undefined;
+  readonly until: number;
+}
+
+/** The one that was known where it is the same: a connection goes on then. */
+function certificateIn({ cert, key }: RequestOptions, before?: ClientCertificate): ClientCertificate | undefined {
+  if (typeof cert !== "string" || typeof key !== "string") return undefined;
+  return before?.cert === cert && before.key === key ? before : { cert, key };
 }
 
 async function authenticatorOf(user: User, allowExec: readonly string[]): Promise<(() => Authenticator) | undefined> {

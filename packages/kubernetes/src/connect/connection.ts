@@ -9,6 +9,13 @@ export interface Connection {
   readonly namespace?: string;
   /** Who we are: asked before every request; `renew` after the server refused the last answer. */
   credentials(renew?: boolean): Promise<Readonly<Record<string, string>>>;
+  /** A certificate that is not known from the start, but made by a command: asked before every request, the same object until it is another one. */
+  certificate?(): Promise<ClientCertificate | undefined>;
+}
+
+export interface ClientCertificate {
+  readonly cert: string;
+  readonly key: string;
 }
 
 export interface TlsOptions {

@@ -8,7 +8,7 @@ import {
 import { connect as connectTls } from "node:tls";
 import { createGunzip } from "node:zlib";
 import type { Duplex } from "node:stream";
-import type { Connection } from "./connection.ts";
+import type { ClientCertificate, Connection } from "./connection.ts";
 import { lateError } from "./deadline.ts";
 import type { Fetch, FetchInit, FetchResponse } from "./fetch.ts";
 import { openTunnel } from "./proxy.ts";
@@ -33,6 +33,8 @@ export interface Http2Options {
 }
 
 interface Pooled {
+  /** Who it says we are, beside what the connection's own options say. */
+  readonly certificate: ClientCertificate | undefined;
   readonly session: Promise<ClientHttp2Session>;
   readonly longLived: boolean;
   streams: number;
@@ -48,11 +50,14 @@ export function http2Fetch(connection: Connection, { pingEveryMs = PING_EVERY_MS
   const origin = new URL(connection.server);
   let over = false;
 
-  function acquire(longLived: boolean): Pooled {
+  function acquire(longLived: boolean, certificate: ClientCertificate | undefined): Pooled {
     for (const pooled of pool) {
-      if (pooled.longLived === longLived && !pooled.closed && (!longLived || pooled.streams < STREAMS)) return pooled;
+      // Whom a server has refused, or will soon: what runs may end, nothing new begins.
+      if (pooled.certificate !== certificate) retire(pooled);
+      else if (pooled.longLived === longLived && !pooled.closed && (!longLived || pooled.streams < STREAMS))
+        return pooled;
     }
-    const pooled: Pooled = { session: open(), longLived, streams: 0, closed: false };
+    const pooled: Pooled = { session: open(certificate), certificate, longLived, streams: 0, closed: false };
     pool.add(pooled);
     const drop = (): void => {
       pooled.closed = true;
@@ -67,10 +72,21 @@ export function http2Fetch(connection: Connection, { pingEveryMs = PING_EVERY_MS
     return pooled;
   }
 
-  async function open(): Promise<ClientHttp2Session> {
+  function retire(pooled: Pooled): void {
+    pooled.closed = true;
+    pool.delete(pooled);
+    pooled.session.then((session) => session.close()).catch(() => {});
+  }
+
+  async function open(certificate: ClientCertificate | undefined): Promise<ClientHttp2Session> {
     const secure = origin.protocol === "https:";
     const socket = connection.proxy === undefined ? undefined : await openTunnel(connection.proxy, origin);
-    const tls = { ...connection.tls, ALPNProtocols: ["h2"], servername: connection.tls.servername ?? nameOf(origin) };
+    const tls = {
+      ...connection.tls,
+      ...certificate,
+      ALPNProtocols: ["h2"],
+      servername: connection.tls.servername ?? nameOf(origin),
+    };
     const wrapped: Duplex | undefined =
       socket && secure ? connectTls({ ...tls, socket, host: origin.hostname.replace(/^\[(.*)\]$/, "$1") }) : socket;
     return await new Promise((resolve, reject) => {
@@ -112,7 +128,8 @@ export function http2Fetch(connection: Connection, { pingEveryMs = PING_EVERY_MS
   const fetch: Fetch = async (url, init) => {
     init.signal?.throwIfAborted();
     if (over) throw new Error("the client is closed");
-    const pooled = acquire(init.longLived === true);
+    const certificate = connection.certificate && (await connection.certificate());
+    const pooled = acquire(init.longLived === true, certificate);
     pooled.streams++;
     let stream: ClientHttp2Stream;
     try {

@@ -42,7 +42,7 @@ export async function connectByKubeconfig(options: KubeconfigOptions): Promise<C
     tls: await tlsOf(cluster, user),
     ...proxyOf(cluster.server, cluster.proxyUrl),
     ...(context.namespace && { namespace: context.namespace }),
-    credentials: await authenticate(user, options.allowExec ?? []),
+    ...(await authenticate(user, options.allowExec ?? [])),
   };
 }
 
@@ -180,7 +180,7 @@ async function connectInCluster(): Promise<Connection> {
     ...proxyOf(server),
     tls: { ca: await readFile(`${ACCOUNT}/ca.crt`) },
     ...(namespace.trim() !== "" && { namespace: namespace.trim() }),
-    credentials: await authenticate(user, []),
+    ...(await authenticate(user, [])),
   };
 }
 
