@@ -87,6 +87,38 @@ describe("the watch", () => {
     );
   });
 
+  it("begins after the first writes, and sees what others did meanwhile", { timeout: 60_000 }, async () => {
+    const namespace = await cluster().namespace();
+    const manifests = Array.from({ length: 300 }, (_, i) => configMap(namespace, `c-${i}`, { a: "1" }));
+    const userAgent = agent();
+    const here = world(cluster(), { "a.yaml": yaml(...manifests) }, { kubernetes: { userAgent } });
+    let done = 0;
+    const others: Promise<unknown>[] = [];
+    here.controller.subscribe((event) => {
+      if (event.type !== "object-applied") return;
+      const name = event.key.slice(event.key.lastIndexOf("/") + 1);
+      done++;
+      if (done === 20) others.push(edit(namespace, "configmaps", name, { a: "hand" }));
+      if (done === 40) others.push(cluster().request("DELETE", `/api/v1/namespaces/${namespace}/configmaps/${name}`));
+    });
+    await here.controller.start();
+    await until("all were written", () => done >= 300);
+    await Promise.all(others);
+    await until(
+      "healed",
+      async () =>
+        (await cluster().request<{ items: Manifest[] }>("GET", `/api/v1/namespaces/${namespace}/configmaps`)).body
+          .items,
+      (items) =>
+        items.filter(({ data }) => JSON.stringify(data) === '{"a":"1"}').length === 300 &&
+        here.controller.status("web").sync === "synced",
+    );
+    const asked = await cluster().requests({ userAgent });
+    const verbs = asked.filter(({ uri }) => uri.includes("/configmaps")).map(({ verb }) => verb);
+    expect(verbs.filter((verb) => verb === "watch")).toHaveLength(1);
+    expect(verbs.slice(0, verbs.indexOf("watch")).filter((verb) => verb === "patch").length).toBeGreaterThan(250);
+  });
+
   it(
     "of a kind that fails does not disturb the others: they heal at once and ask nothing",
     { timeout: 60_000 },

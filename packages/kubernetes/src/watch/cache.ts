@@ -52,6 +52,8 @@ interface Watched {
   readonly entries: Map<Key, Entry>;
   /** Whether it was listed once: until then its applications are about to ask. */
   listed: boolean;
+  /** When a write of ours was last answered. */
+  lastWrite: number;
 }
 
 /**
@@ -187,6 +189,7 @@ export function watchCache(client: Client, settings: Settings): WatchCache {
     const made: Watched = {
       entries,
       listed: false,
+      lastWrite: -Infinity,
       reflector: reflect({
         client,
         resource,
@@ -196,9 +199,10 @@ export function watchCache(client: Client, settings: Settings): WatchCache {
         idOf: (manifest) => keyIn({ ...manifest, apiVersion, kind }),
         onFound: (manifest, version) => found(made, { ...manifest, apiVersion, kind }, version),
         onGone: (manifest) => gone(made, keyIn({ ...manifest, apiVersion, kind })),
-        onListed(keys) {
+        lastWrite: () => made.lastWrite,
+        onListed(keys, version) {
           made.listed = true;
-          for (const key of entries.keys()) if (!keys.has(key)) gone(made, key);
+          for (const [key, entry] of entries) if (!keys.has(key) && !isNewer(entry.version, version)) gone(made, key);
         },
         onState: (state) => {
           if (!state.seeing)
@@ -320,6 +324,7 @@ export function watchCache(client: Client, settings: Settings): WatchCache {
       const owner = ownerIn(live.manifest, key);
       const before = at?.entries.get(key);
       if (at === undefined || owner === undefined || live.version === undefined) return;
+      at.lastWrite = performance.now();
       if (before !== undefined && isNewer(before.version, live.version)) return;
       at.entries.set(key, entryOf(live, owner));
       // What was told of it meanwhile, of a write of ours before this one maybe, holds no more; its own event is known then.

@@ -15,8 +15,10 @@ export interface ReflectorOptions {
   /** It stands so: listed, or changed. */
   readonly onFound: (manifest: Manifest, version: string) => void;
   readonly onGone: (manifest: Manifest) => void;
-  /** A list is complete: what it did not hold is gone. */
-  readonly onListed: (found: ReadonlySet<string>) => void;
+  /** A list is complete: what it did not hold, and is no newer than the list, is gone. */
+  readonly onListed: (found: ReadonlySet<string>, version: string) => void;
+  /** When the last write of ours was answered, by `performance.now()`. Default: never. */
+  readonly lastWrite?: () => number;
   readonly onState: (state: ReflectorState) => void;
   /** What one object is known by: for `onListed`. */
   readonly idOf: (manifest: Manifest) => string;
@@ -36,6 +38,13 @@ const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 5_000;
 /** A watch that ends sooner than this is no progress: the next waits longer. */
 const SHORT_MS = 1_000;
+
+/**
+ * A first sync writes a kind that was just listed: what its answers tell, a watch would tell again, at a tenth of the
+ * server's time. It begins once there was a pause, with a list that costs a hundredth, or after so long.
+ */
+const PAUSE_MS = 100;
+const LONGEST_HOLD_MS = 2_000;
 
 /** Lists a kind and watches it from there on, for ever: each end is a new beginning from the last version, or from a list where that is too old. */
 export function reflect(options: ReflectorOptions): Reflector {
@@ -63,7 +72,7 @@ export function reflect(options: ReflectorOptions): Reflector {
         options.onFound(manifest, versionOf(manifest));
       }
     }
-    options.onListed(found);
+    options.onListed(found, version);
     return version;
   }
 
@@ -78,8 +87,20 @@ export function reflect(options: ReflectorOptions): Reflector {
     return version;
   }
 
+  /** Waits while our own first writes follow each other. Answers whether there were any. */
+  async function ownWrites(): Promise<boolean> {
+    const { lastWrite = () => -Infinity } = options;
+    const from = performance.now();
+    for (;;) {
+      await sleep(PAUSE_MS, undefined, { signal });
+      const [now, last] = [performance.now(), lastWrite()];
+      if (now - last >= PAUSE_MS || now - from >= LONGEST_HOLD_MS) return last >= from;
+    }
+  }
+
   async function run(): Promise<void> {
     let version: string | undefined;
+    let begun = false;
     let delay = FIRST_DELAY_MS;
     while (!signal.aborted) {
       const startedAt = performance.now();
@@ -88,6 +109,8 @@ export function reflect(options: ReflectorOptions): Reflector {
           version = await list();
           become({ seeing: true });
           first.resolve();
+          if (!begun && (await ownWrites())) version = await list();
+          begun = true;
         }
         version = await follow(version);
         if (performance.now() - startedAt > SHORT_MS) delay = FIRST_DELAY_MS;
