@@ -67,7 +67,7 @@ async function compareDeclared(comparison: Comparison, declared: Declared): Prom
   const { item, seen, keyed, application } = comparison;
   const { key, tracked } = item;
   // What was handed over still bears the giver's mark: that it stands as declared is not enough.
-  const inGit = tracked?.applied !== keyed.declared(declared) || tracked?.formerly !== undefined;
+  const inGit = isOther(tracked, declared, keyed) || tracked?.formerly !== undefined;
   if (seen.status === "settled" && !inGit) return { type: "none" };
 
   let adopting = false;
@@ -92,6 +92,10 @@ async function compareDeclared(comparison: Comparison, declared: Declared): Prom
   const action = adopting && planned.action !== "replace" ? "adopt" : planned.action;
   return { type: "change", planned: { ...planned, action }, change: describe(comparison, planned, action) };
 }
+
+/** Whether it is not what was applied last. What was never applied needs no digest to tell. */
+const isOther = (tracked: Tracked | undefined, declared: Declared, keyed: Keyed): boolean =>
+  tracked?.applied === undefined || tracked.applied !== keyed.declared(declared);
 
 /** What another application handed over is written once, so that it bears our mark. */
 function remarked({ item, seen, target, owner }: Comparison, planned: Planned): Planned {
@@ -164,7 +168,7 @@ function planByDiff(
 ): Planned {
   const { key, tracked } = item;
   const after = unmarkOwned(declared.manifest);
-  const inGit = tracked?.applied !== keyed.declared(declared);
+  const inGit = isOther(tracked, declared, keyed);
   if (seen.status === "absent") {
     const restored = tracked?.mask !== undefined;
     return { action: "create", reason: restored ? "it was gone" : "new in Git", after, stamp: "create" };

@@ -1,5 +1,4 @@
 import {
-  digestOf,
   formatRef,
   parseKey,
   TrueUpError,
@@ -26,6 +25,7 @@ import type { RoutedHook } from "../hooks/hook-objects.ts";
 import type { Keyed } from "../keyed.ts";
 import type { RenderedApplication } from "../render/render.ts";
 import type { References, Resolution, Standing } from "./resolve-references.ts";
+import { planDigest } from "./plan-digest.ts";
 import { formerNames } from "./row.ts";
 import { scrubbed } from "./scrub.ts";
 import { impersonationOf } from "../apply/select.ts";
@@ -355,7 +355,7 @@ function summarize(options: PlanOptions, { verdicts, items, unknown }: Judged): 
   const plan: Plan = {
     application: options.application.name,
     revision: options.revision,
-    digest: planDigest(options, list),
+    digest: planDigest(options, changes),
     changes: list,
     ...(options.hooks && options.hooks.length > 0 && { hooks: options.hooks }),
     unchanged: items.size - list.length - releases.length - failures.size,
@@ -381,14 +381,4 @@ const failureMessage = (key: Key, error: TrueUpError): string => {
 
 function healthOf({ targets }: PlanOptions, key: Key, { live }: Extract<Observed, { status: "found" }>): Health {
   return targets.get(targetOf(key))?.target.health?.(live) ?? { status: "healthy" };
-}
-
-function planDigest({ application, identities, hooks = [] }: PlanOptions, changes: readonly Change[]): string {
-  const targets = [...new Set(changes.map(({ key }) => targetOf(key)))].toSorted();
-  return digestOf({
-    application: application.name,
-    targets: targets.map((name) => [name, identities?.get(name) ?? name]),
-    changes: changes.map(({ key, action, uid, stamp, before, after }) => ({ key, action, uid, stamp, before, after })),
-    ...(hooks.length > 0 && { hooks: hooks.map(({ phase, name, stamp }) => ({ phase, name, stamp })) }),
-  });
 }
