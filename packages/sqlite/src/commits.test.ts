@@ -42,6 +42,32 @@ describe("writes of one turn", () => {
     expect(transaction).toHaveBeenCalledTimes(2);
   });
 
+  it("that are asked for while the disk is waited for share the next; what need not be there waits for nobody", async () => {
+    const disk = Promise.withResolvers<void>();
+    const sync = vi.spyOn(db, "sync").mockReturnValueOnce(disk.promise);
+    const transaction = vi.spyOn(db, "transaction");
+    const first = commits.run(() => put("a"));
+    await vi.waitFor(() => expect(sync).toHaveBeenCalledTimes(1));
+    const later = [commits.run(() => put("b"))];
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    later.push(commits.run(() => put("c")));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(names(), "not yet").toEqual(["a"]);
+    disk.resolve();
+    await Promise.all([first, ...later]);
+    expect([names(), transaction.mock.calls.length, sync.mock.calls.length]).toEqual([["a", "b", "c"], 2, 2]);
+
+    const again = Promise.withResolvers<void>();
+    sync.mockReturnValueOnce(again.promise);
+    const slow = commits.run(() => put("d"));
+    await vi.waitFor(() => expect(sync).toHaveBeenCalledTimes(3));
+    const waits = commits.run(() => put("e"));
+    await commits.run(() => put("f"), { durable: false });
+    expect(names()).toEqual(["a", "b", "c", "d", "e", "f"]);
+    again.resolve();
+    await Promise.all([slow, waits]);
+  });
+
   it("fail each for itself: of one that throws nothing is kept, of the others all", async () => {
     const writes = [
       commits.run(() => put("a")),
