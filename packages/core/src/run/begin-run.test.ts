@@ -184,6 +184,7 @@ describe("a run ends", () => {
     expect(error?.code).toBe("INVALID");
     expect(result).toStrictEqual({ outcome: "failed", changes: [], revision: r1, error });
     expect(ends(it).at(-1)).toStrictEqual(finished({ outcome: "failed", revision: r1, error }));
+    expect(it.controller.status("web").sync, "nothing was compared").toBe("unknown");
   });
 
   it("settled, where nothing can have changed: nothing is read, claimed or recorded", async () => {
