@@ -200,6 +200,7 @@ describe("faults", () => {
         () => controller.status("web"),
         ({ sync, phase }) => sync === "synced" && phase === "idle",
       );
+      await until("a watch is there, and silent", () => silent === 1);
       await edit(namespace, "c-0", "hand");
       await until(
         "healed",

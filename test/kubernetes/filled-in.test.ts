@@ -124,6 +124,8 @@ describe("what others fill in", () => {
       () => get(at),
       (role) => JSON.stringify(role["rules"]).includes("pods"),
     );
+    // The first time that it is looked at, and found to be another's since.
+    await until("looked at", () => here.events.some(({ type }) => type === "drift-detected"));
     await settled(here);
     expect(await quiet(here, async () => {})).toEqual([]);
     here.source.commit({ "r.yaml": yaml(role({ labels: { a: "b" } }), part) });
