@@ -265,13 +265,16 @@ async function drift(cluster: Cluster, bare: Bare): Promise<Row[]> {
   await close();
   // The same by hand: a watch, and an apply at once.
   const byName = new Map(manifests.map((manifest) => [manifest.metadata.name, manifest]));
+  const applies: Promise<void>[] = [];
   const stop = bare.watch(namespace, (name, value) => {
     const manifest = byName.get(name);
-    if (value === "hand" && manifest !== undefined) void bareForce(cluster, manifest);
+    if (value === "hand" && manifest !== undefined) applies.push(bareForce(cluster, manifest));
   });
   const theirs: number[] = [];
   for (const manifest of manifests) theirs.push(await healed(cluster, bare, manifest));
   stop();
+  // The server goes next.
+  await Promise.all(applies);
   return [
     {
       what: "drift to healed, times a bare watch and apply",
