@@ -1,9 +1,7 @@
-import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { createController, type Controller } from "@trueup/core";
 import { kubernetes } from "@trueup/kubernetes";
 import { keyOf, markOwned, refOf, type Application, type Manifest } from "@trueup/spec";
@@ -11,6 +9,7 @@ import { sqliteStore } from "@trueup/sqlite";
 import { memorySource, type MemorySource, type SourceFileMap } from "@trueup/testkit";
 import { kubernetes as startCluster, type Cluster } from "../servers/kubernetes.ts";
 import { cpu, heap, median, time, type Row } from "./bench.ts";
+import { informerMemory, informerRows } from "./kubernetes.informer.ts";
 import { bareClient, configMaps, mix, pathOf, watchMemory, type Bare } from "./kubernetes.work.ts";
 
 export const name = "kubernetes";
@@ -349,7 +348,7 @@ async function steady(cluster: Cluster, _bare: Bare): Promise<Row[]> {
   const writes = (await cluster.requests({ userAgent, since: from })).filter(
     ({ verb }) => verb === "patch" || verb === "create",
   );
-  const informers = await informerMemory(cluster, namespace);
+  const informers = await informerMemory(cluster, namespace, MANY);
   const watched = await watchMemory(cluster, namespace, userAgent);
   await close();
   return [
@@ -369,46 +368,6 @@ async function steady(cluster: Cluster, _bare: Bare): Promise<Row[]> {
       unit: "MB",
       note: `the files ${(withFiles - before).toFixed(0)} MB`,
     },
-    ...informerRows(informers, watched),
+    ...informerRows(informers, watched, MANY),
   ];
-}
-
-const execute = promisify(execFile);
-
-/** What client-go's informers take for the same objects, in MB, by what they hold; a text says why that is not known. */
-async function informerMemory(cluster: Cluster, namespace: string): Promise<ReadonlyMap<string, number> | string> {
-  const directory = await mkdtemp(join(tmpdir(), "trueup-bench-informer-"));
-  try {
-    const program = join(directory, "informer");
-    const cwd = join(import.meta.dirname, "kubernetes-go");
-    const env = { ...process.env, CGO_ENABLED: "0", GOWORK: "off", GOFLAGS: "-mod=readonly -buildvcs=false" };
-    await execute("go", ["build", "-o", program, "."], { cwd, env, timeout: 600_000 });
-    const { stdout } = await execute(program, [cluster.kubeconfig, namespace], { timeout: 120_000 });
-    const lines = stdout
-      .trim()
-      .split("\n")
-      .map((line) => line.split(" "));
-    for (const [what, count] of lines) if (count !== String(MANY)) return `${what} informer held ${count} objects`;
-    return new Map(lines.map(([what = "", , megabytes]) => [what, Number(megabytes)]));
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT" ? "no go on this machine" : String(error).slice(0, 200);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
-}
-
-function informerRows(informers: ReadonlyMap<string, number> | string, mine: number): Row[] {
-  return ["typed", "unstructured"].map((kind): Row => {
-    const what = `heap of our watch cache for ${MANY} objects, times client-go's informer of ${kind} objects`;
-    const theirs = typeof informers === "string" ? undefined : informers.get(kind);
-    const why = typeof informers === "string" ? informers : "it did not say";
-    if (theirs === undefined) return { what, value: Number.NaN, unit: "×", note: `not measured: ${why}` };
-    return {
-      what,
-      value: mine / theirs,
-      unit: "×",
-      limit: 1 / 3,
-      note: `${mine.toFixed(1)} MB, theirs ${theirs.toFixed(1)} MB`,
-    };
-  });
 }
