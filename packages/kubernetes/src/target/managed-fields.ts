@@ -16,11 +16,13 @@ export function managedFieldsOf(manifest: Manifest): readonly ManagedFields[] {
   return Array.isArray(entries) ? (entries as readonly Json[]).filter((entry) => isObject(entry)) : [];
 }
 
+/** Whether it is our own entry, of what we apply. */
+export const isOwnEntry = ({ manager, operation, subresource }: ManagedFields, fieldManager: string): boolean =>
+  manager === fieldManager && operation === "Apply" && !subresource;
+
 /** What we own of it: our own entry. Undefined where we have none: somebody cleared it, or it was never ours. */
 export function maskOfOurs(manifest: Manifest, fieldManager: string): Mask | undefined {
-  const ours = managedFieldsOf(manifest).find(
-    (entry) => entry.manager === fieldManager && entry.operation === "Apply" && !entry.subresource,
-  );
+  const ours = managedFieldsOf(manifest).find((entry) => isOwnEntry(entry, fieldManager));
   if (ours?.fieldsV1 === undefined) return undefined;
   return maskOfShape(ours.fieldsV1);
 }

@@ -1,6 +1,6 @@
 import { canonicalJson, isObject, type Json, type JsonObject, type Manifest } from "@trueup/spec";
 import type { ManagerConflict } from "../api/failure.ts";
-import { managedFieldsOf } from "../target/managed-fields.ts";
+import { isOwnEntry, managedFieldsOf } from "../target/managed-fields.ts";
 
 /**
  * The conflicts that an apply of `body` without force would be answered with: fields that another manager holds, and that
@@ -13,8 +13,9 @@ export function foreseeConflicts(
   fieldManager: string,
 ): readonly ManagerConflict[] | undefined {
   const conflicts: ManagerConflict[] = [];
-  for (const { manager = "", operation, subresource, apiVersion, fieldsV1 } of managedFieldsOf(live)) {
-    if (manager === fieldManager && operation === "Apply" && !subresource) continue;
+  for (const entry of managedFieldsOf(live)) {
+    if (isOwnEntry(entry, fieldManager)) continue;
+    const { manager = "", subresource, apiVersion, fieldsV1 } = entry;
     if (apiVersion !== body.apiVersion || fieldsV1 === undefined) return undefined;
     const changed = changedFields(fieldsV1, live, body, "");
     if (changed === undefined) return undefined;

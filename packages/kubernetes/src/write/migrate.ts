@@ -13,7 +13,7 @@ import type { Resource } from "../api/discovery.ts";
 import { objectPath } from "../api/path.ts";
 import { LAST_APPLIED } from "../target/annotations.ts";
 import { liveOf } from "../target/live.ts";
-import { managedFieldsOf, type ManagedFields } from "../target/managed-fields.ts";
+import { isOwnEntry, managedFieldsOf, type ManagedFields } from "../target/managed-fields.ts";
 import type { Caller } from "../target/read.ts";
 import { isSecret, whatOf, type System } from "../target/system.ts";
 import { splitFields } from "./split-fields.ts";
@@ -44,8 +44,8 @@ export function migrated(
   const moved: ManagedFields[] = [];
   let own: ManagedFields | undefined;
   for (const entry of managedFieldsOf(manifest)) {
-    const { manager = "", operation, subresource, fieldsV1 = {} } = entry;
-    if (manager === fieldManager && operation === "Apply" && !subresource) own = entry;
+    const { manager = "", subresource, fieldsV1 = {} } = entry;
+    if (isOwnEntry(entry, fieldManager)) own = entry;
     else if (subresource || !managers.has(manager)) kept.push(entry);
     else if (before === undefined || !EDITORS.has(manager)) moved.push(entry);
     else {

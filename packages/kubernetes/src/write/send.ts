@@ -46,10 +46,11 @@ export interface Sent {
 
 /** One server-side apply. Throws what the server answered; a conflict of managers as it is. */
 export async function patch(
-  { client, settings }: System,
+  system: System,
   { key, resource, body, dryRun, as, signal }: Omit<Sending, "conflicts" | "takeOver">,
   force: boolean,
 ): Promise<Sent> {
+  const { client, settings } = system;
   const {
     status,
     body: stored,
@@ -73,7 +74,7 @@ export async function patch(
     as,
     signal,
   });
-  const notes = warnings.map((message): Finding => ({ severity: "warning", rule: settings.name, message }));
+  const notes = warnings.map((message) => noteOf(system, message));
   return { live: liveOf(stored, settings.fieldManager), created: status === 201, notes };
 }
 
