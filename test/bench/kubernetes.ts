@@ -70,8 +70,10 @@ async function ours(
   const store = sqliteStore({ path: join(directory, "store.db") });
   const target = kubernetes({ kubeconfig: cluster.kubeconfig, userAgent });
   const source = memorySource({ files });
-  // Connected, as the bare client is: what is measured begins with the opened tree.
+  // Connected, as the bare client is: what is measured begins with the opened tree, whose digests Git knows.
   await target.capabilities();
+  const { tree } = await source.open(await source.resolve());
+  void tree.digest;
   const controller = createController({
     installation: userAgent,
     sources: { git: source },

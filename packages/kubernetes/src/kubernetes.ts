@@ -53,13 +53,12 @@ export function kubernetes(options: KubernetesOptions = {}): KubernetesTarget {
     });
     return systemOf(options, connection, client);
   }
-  const system = async (): Promise<System> => {
-    opened ??= open().catch((error: unknown) => {
+  // Every call begins with it: one promise for all of them.
+  const system = (): Promise<System> =>
+    (opened ??= open().catch((error: unknown) => {
       opened = undefined;
       throw toTrueUpError(error);
-    });
-    return await opened;
-  };
+    }));
 
   return {
     name,

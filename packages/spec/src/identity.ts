@@ -25,7 +25,20 @@ export function keyOf(ref: Ref): Key {
   return `${encode(ref.target)}/${encode(ref.group)}/${encode(ref.kind)}/${encode(ref.namespace)}/${encode(ref.name)}` as Key;
 }
 
+/** A call about an object takes its key apart a dozen times. */
+const parsed = new Map<Key, Ref>();
+const PARSED = 4_096;
+
 export function parseKey(key: Key): Ref {
+  const known = parsed.get(key);
+  if (known !== undefined) return known;
+  const ref = Object.freeze(parse(key));
+  if (parsed.size >= PARSED) parsed.clear();
+  parsed.set(key, ref);
+  return ref;
+}
+
+function parse(key: Key): Ref {
   const parts = key.includes("%") ? key.split("/").map(decode) : key.split("/");
   const [target, group, kind, namespace, name] = parts;
   if (parts.length !== 5 || !target || group === undefined || !kind || namespace === undefined || !name) {

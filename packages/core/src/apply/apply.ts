@@ -196,7 +196,7 @@ async function walk(
     options.onStart?.(node);
     let current = planned;
     try {
-      const late = await options.late?.(planned);
+      const late = options.late && (await options.late(planned));
       if (late?.status === "stands") {
         options.record(late.settled.map((tracked) => ({ type: "track", tracked })));
         onResult(

@@ -34,7 +34,7 @@ export async function call<T>(body: (signal: AbortSignal) => Promise<T>, limits:
     );
     const unlisten = signal && onAbort(signal, () => fail(aborted(what, signal)));
     // A provider that throws before its first await rejects like any other.
-    const answer = (async () => await body(controller.signal))();
+    const answer = new Promise<T>((settle) => settle(body(controller.signal)));
     answer.then(
       (value) => {
         end();

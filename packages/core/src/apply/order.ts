@@ -135,6 +135,7 @@ function addWaves(nodes: Set<Node>, before: Map<Node, Node[]>, waveOf: (key: Key
 }
 
 function refuseCycles(nodes: ReadonlySet<Node>, before: ReadonlyMap<Node, readonly Node[]>): void {
+  if (before.size === 0) return;
   const done = new Set<Node>();
   for (const root of nodes) {
     if (done.has(root)) continue;

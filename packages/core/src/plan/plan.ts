@@ -349,7 +349,7 @@ function summarize(options: PlanOptions, { verdicts, items, unknown }: Judged): 
       findings.push({ severity: "warning", message: verdict.finding, ...(origin && { origin }) });
     }
   }
-  changes.sort(([a], [b]) => (a < b ? -1 : 1));
+  changes.sort((a, b) => (a[0] < b[0] ? -1 : 1));
   findings.sort((a, b) => (a.message < b.message ? -1 : 1));
   const list = changes.map(([, { change }]) => change);
   const plan: Plan = {

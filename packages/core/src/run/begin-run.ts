@@ -190,7 +190,7 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
         await journalOf().persist(rows);
       },
       health: runtime.health,
-      ...(facts.planning && { late: facts.planning.late }),
+      ...(facts.planning?.late && { late: facts.planning.late }),
       signal,
       onResult(result) {
         const { key, record, durationMs, error, retryAfterMs } = result;

@@ -39,8 +39,8 @@ export interface RunPlanning extends Planning {
   readonly references: References | undefined;
   /** Exports of other applications that are not there yet. */
   readonly waits: readonly string[];
-  /** Plans an object again at its turn, when what it refers to is known. */
-  readonly late: (change: PlannedItem) => Promise<Late>;
+  /** Plans an object again at its turn, when what it refers to is known. Undefined where all is known already. */
+  readonly late: ((change: PlannedItem) => Promise<Late>) | undefined;
 }
 
 /** Step 3 in a run. What a watch vouches for is not read; what was read is no longer in doubt. */
@@ -81,7 +81,10 @@ export async function planRun(
       signal,
     };
     const { planned, moves } = await planWithMoves(engine, runtime, options);
-    const late = async (change: PlannedItem): Promise<Late> => await planLate(options, planned, change);
+    const late =
+      planned.unknown.size === 0
+        ? undefined
+        : async (change: PlannedItem): Promise<Late> => await planLate(options, planned, change);
     const { policies, policiesForAll, callTimeoutMs: timeoutMs } = engine;
     const uses = [...policiesForAll, ...(application.policies ?? [])];
     const hooks = due.flatMap((hook) =>

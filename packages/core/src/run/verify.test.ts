@@ -30,6 +30,8 @@ it("says the worst, in its target's words where it has some", async () => {
   });
   expect(asked).toEqual([b]);
   expect(await verify({ health, keys: [a, b], signal: never })).toMatchObject({ message: "K b is degraded: 1 of 2" });
+  expect(await verify({ health, keys: [a], signal: never, explain })).toMatchObject({ message: "K a is suspended" });
+  expect(asked, "what is suspended was meant to be").toEqual([b]);
   const silent = async (): Promise<undefined> => undefined;
   expect(await verify({ health, keys: [b], signal: never, explain: silent })).toMatchObject({
     message: "K b is degraded: 1 of 2",

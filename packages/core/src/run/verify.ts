@@ -36,8 +36,9 @@ export async function verify(options: VerifyOptions): Promise<Health> {
   const most = worst(unwell.map((answer) => answer.health));
   const of = unwell.find((answer) => answer.health === most);
   if (of === undefined) return most;
-  // What is cut off by something newer is nobody's question any more.
-  const why = options.signal.aborted ? undefined : await explain?.(of.key);
+  // What is cut off by something newer is nobody's question any more, and what is suspended was meant to be.
+  const asked = !options.signal.aborted && most.status !== "suspended";
+  const why = asked ? await explain?.(of.key) : undefined;
   return named(of.key, why === undefined ? most : { ...most, message: timed(most, why) });
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { TrueUpError, type Impersonation, type Json, type Key } from "@trueup/spec";
 import type { Connection } from "../connect/connection.ts";
 import { isLate } from "../connect/deadline.ts";
-import type { Fetch, FetchInit, FetchResponse } from "../connect/fetch.ts";
+import type { Fetch, FetchResponse } from "../connect/fetch.ts";
 import { concurrency, type Concurrency } from "./concurrency.ts";
 import { errorOf, failureOf, judge, type Telling } from "./failure.ts";
 
@@ -71,18 +71,18 @@ export function createClient(options: ClientOptions): Client {
       accept: call.accept ?? "application/json",
       "accept-encoding": longLived ? "identity" : "gzip",
       "user-agent": userAgent,
-      ...(call.body !== undefined && { "content-type": call.contentType ?? "application/json" }),
       ...(await connection.credentials(renew)),
-      ...impersonating(call.as),
     };
-    const init: FetchInit = {
+    if (call.body !== undefined) headers["content-type"] = call.contentType ?? "application/json";
+    if (call.as !== undefined) Object.assign(headers, impersonating(call.as));
+    return await fetch(urlOf(connection.server, call), {
       method: call.method ?? "GET",
       headers,
-      ...(call.signal && { signal: call.signal }),
-      ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
-      ...(longLived ? { longLived } : { timeoutMs }),
-    };
-    return await fetch(urlOf(connection.server, call), init);
+      body: call.body === undefined ? undefined : JSON.stringify(call.body),
+      signal: call.signal,
+      longLived,
+      timeoutMs: longLived ? undefined : timeoutMs,
+    });
   }
 
   async function attempt<T>(call: Call): Promise<Answer<T> | TrueUpError> {
@@ -168,8 +168,7 @@ function warningsOf({ headers }: FetchResponse): readonly string[] {
   return [...header.matchAll(/299 - "((?:[^"\\]|\\.)*)"/g)].map((match) => (match[1] ?? "").replaceAll(/\\(.)/g, "$1"));
 }
 
-function impersonating(as: Impersonation | undefined): Record<string, string | string[]> {
-  if (as === undefined) return {};
+function impersonating(as: Impersonation): Record<string, string | string[]> {
   const groups = as.groups ?? [];
   const [group] = groups;
   if (group === undefined) return { "impersonate-user": as.user };
@@ -178,7 +177,8 @@ function impersonating(as: Impersonation | undefined): Record<string, string | s
 
 function urlOf(server: string, { path, query = {} }: Call): string {
   let search = "";
-  for (const [name, value] of Object.entries(query)) {
+  for (const name of Object.keys(query)) {
+    const value = query[name];
     if (value !== undefined) search += `${search === "" ? "?" : "&"}${name}=${encodeURIComponent(value)}`;
   }
   return `${server}${path}${search}`;

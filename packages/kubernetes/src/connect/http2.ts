@@ -171,7 +171,7 @@ function request(session: ClientHttp2Session, path: string, { method, headers, b
   return stream;
 }
 
-async function answerOf(
+function answerOf(
   stream: ClientHttp2Stream,
   { signal, timeoutMs }: FetchInit,
   onEnd: () => void,
@@ -183,11 +183,11 @@ async function answerOf(
   /** Of a stream that was closed before its end. */
   const failure = (message: string): Error =>
     late ? lateError(timeoutMs ?? 0) : signal?.aborted ? (signal.reason as Error) : new Error(message);
-  const answer = await new Promise<IncomingHttpHeaders>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     let answered = false;
     stream.on("response", (headers) => {
       answered = true;
-      resolve(headers);
+      resolve(responseOf(stream, headers, failure));
     });
     // After the answer an error shows as the end of the body, which its reader looks at.
     stream.on("error", reject);
@@ -199,21 +199,26 @@ async function answerOf(
       if (!answered) reject(failure("the stream was closed"));
     });
   });
-  return {
-    status: Number(answer[":status"]),
-    headers: {
-      get(name) {
-        const value = answer[name.toLowerCase()];
-        return value === undefined ? null : String(value);
-      },
-    },
-    body: stream,
-    text: () => textOf(stream, answer["content-encoding"] === "gzip", failure),
-  };
 }
 
-async function textOf(stream: ClientHttp2Stream, gzip: boolean, failure: (message: string) => Error): Promise<string> {
-  return await new Promise((resolve, reject) => {
+const responseOf = (
+  stream: ClientHttp2Stream,
+  headers: IncomingHttpHeaders,
+  failure: (message: string) => Error,
+): FetchResponse => ({
+  status: Number(headers[":status"]),
+  headers: {
+    get(name) {
+      const value = headers[name.toLowerCase()];
+      return value === undefined ? null : String(value);
+    },
+  },
+  body: stream,
+  text: () => textOf(stream, headers["content-encoding"] === "gzip", failure),
+});
+
+function textOf(stream: ClientHttp2Stream, gzip: boolean, failure: (message: string) => Error): Promise<string> {
+  return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     const source = gzip ? stream.pipe(createGunzip()) : stream;

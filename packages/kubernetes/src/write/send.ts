@@ -89,7 +89,8 @@ export async function send(system: System, sending: Sending): Promise<Sent> {
   if (forced !== undefined) return forced;
   let conflicts: readonly ManagerConflict[];
   try {
-    return await patchNewKind(system, sending, false);
+    const isNew = system.crdWrites.has(sending.resource.group);
+    return await (isNew ? patchNewKind(system, sending, false) : patch(system, sending, false));
   } catch (error) {
     conflicts = managersOf(failureIn(error) ?? { causes: [] });
     if (conflicts.length === 0 || sending.creates === true) throw error;
