@@ -37,12 +37,16 @@ export function ignoredOf(manifest: Manifest, rules: readonly IgnoreRule[]): Ign
     for (const pointer of rule.pointers ?? []) pointers.push(tokensOf(pointer, "an ignore rule"));
     for (const manager of rule.managers ?? []) managers.add(manager);
   }
-  const annotations = fieldOf(manifest.metadata, "annotations");
-  const listed = isObject(annotations) ? fieldOf(annotations, IGNORE) : undefined;
-  for (const pointer of typeof listed === "string" ? listed.split(",") : []) {
+  for (const pointer of annotated(manifest)?.split(",") ?? []) {
     if (pointer.trim() !== "") pointers.push(tokensOf(pointer.trim(), `annotation ${IGNORE}`));
   }
   return { pointers, managers };
+}
+
+function annotated({ metadata }: Manifest): string | undefined {
+  const annotations = fieldOf(metadata, "annotations");
+  const listed = isObject(annotations) ? fieldOf(annotations, IGNORE) : undefined;
+  return typeof listed === "string" ? listed : undefined;
 }
 
 function tokensOf(pointer: Pointer, where: string): readonly string[] {
@@ -83,6 +87,8 @@ export interface IgnoreOptions {
  * A mask that covers a whole is spelled out for what is there, so it holds for `manifest` and `declared` only.
  */
 export function withoutIgnored(mask: Mask, { rules, manifest, declared = manifest, yielded }: IgnoreOptions): Mask {
+  // As with most objects.
+  if (rules.length === 0 && yielded === undefined && annotated(declared) === undefined) return mask;
   const { pointers, managers } = ignoredOf(declared, rules);
   const values = declared === manifest ? [manifest] : [declared, manifest];
   let left: Mask | undefined = mask;

@@ -172,10 +172,7 @@ async function walk(
           else complete(node, "done");
         }
       }
-      for (const node of queue.slice(taken, taken + Math.max(0, limit - running))) {
-        taken++;
-        begin(node);
-      }
+      while (running < limit && taken < queue.length) begin(queue[taken++] as Key);
       for (const node of waiting.splice(0)) begin(node);
       if (running === 0 && taken === queue.length && stepper.finished) resolve();
     };

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { TrueUpError, type Impersonation, type Json, type Key } from "@trueup/spec";
 import type { Connection } from "../connect/connection.ts";
 import { isLate } from "../connect/deadline.ts";
-import type { Fetch, FetchResponse } from "../connect/fetch.ts";
+import type { Fetch, FetchInit, FetchResponse } from "../connect/fetch.ts";
 import { concurrency, type Concurrency } from "./concurrency.ts";
 import { errorOf, failureOf, judge, type Telling } from "./failure.ts";
 
@@ -60,29 +60,30 @@ export function createClient(options: ClientOptions): Client {
   const turns = options.concurrency ?? concurrency();
 
   async function send(call: Call, longLived: boolean): Promise<FetchResponse> {
-    let answer = await exchange(call, longLived, false);
+    const url = urlOf(connection.server, call);
+    const answer = await fetch(url, initOf(call, longLived, await connection.credentials(false)));
+    if (answer.status !== 401) return answer;
     // A token that was turned since: once more with a new one.
-    if (answer.status === 401) answer = await exchange(call, longLived, true);
-    return answer;
+    return await fetch(url, initOf(call, longLived, await connection.credentials(true)));
   }
 
-  async function exchange(call: Call, longLived: boolean, renew: boolean): Promise<FetchResponse> {
+  function initOf(call: Call, longLived: boolean, credentials: Readonly<Record<string, string>>): FetchInit {
     const headers: Record<string, string | string[]> = {
       accept: call.accept ?? "application/json",
       "accept-encoding": longLived ? "identity" : "gzip",
       "user-agent": userAgent,
-      ...(await connection.credentials(renew)),
+      ...credentials,
     };
     if (call.body !== undefined) headers["content-type"] = call.contentType ?? "application/json";
     if (call.as !== undefined) Object.assign(headers, impersonating(call.as));
-    return await fetch(urlOf(connection.server, call), {
+    return {
       method: call.method ?? "GET",
       headers,
       body: call.body === undefined ? undefined : JSON.stringify(call.body),
       signal: call.signal,
       longLived,
       timeoutMs: longLived ? undefined : timeoutMs,
-    });
+    };
   }
 
   async function attempt<T>(call: Call): Promise<Answer<T> | TrueUpError> {

@@ -32,11 +32,17 @@ export async function resourceOf(
 ): Promise<Resource | undefined> {
   const { group, kind } = parseKey(key);
   const usable = apiVersion !== "" && groupOf(apiVersion) === group;
-  const known = usable ? discovery.known(apiVersion, kind) : undefined;
-  if (known !== undefined) return known;
   const found = usable ? await discovery.find(apiVersion, kind, signal) : undefined;
   if (found !== undefined || (usable && declared)) return found;
   return await discovery.findKind(group, kind, signal);
+}
+
+/** A kind that is served for sure, without asking anybody. Throws `FORBIDDEN` for what the embedder did not allow. */
+export function knownResource(system: System, item: Item): Resource | undefined {
+  checkAllowed(system, item.key);
+  const { group, kind } = parseKey(item.key);
+  const apiVersion = apiVersionOfItem(item);
+  return groupOf(apiVersion) === group ? system.discovery.known(apiVersion, kind) : undefined;
 }
 
 /** Throws `FORBIDDEN` for what the embedder did not allow. */

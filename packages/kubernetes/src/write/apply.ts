@@ -22,7 +22,7 @@ import { isTerminating } from "../target/live.ts";
 import { maskOfOurs } from "../target/managed-fields.ts";
 import { needResource } from "../target/observe.ts";
 import { readOne } from "../target/read.ts";
-import type { System } from "../target/system.ts";
+import { knownResource, type System } from "../target/system.ts";
 import { hold } from "./hold.ts";
 import { migrate } from "./migrate.ts";
 import { checkOurs } from "./ours.ts";
@@ -55,7 +55,7 @@ export async function apply(
   const { declared, key } = item;
   context.signal?.throwIfAborted();
   if (declared === undefined) throw new TrueUpError("INTERNAL", "apply without a declared object", { key });
-  const resource = await needResource(system, item, context.signal);
+  const resource = knownResource(system, item) ?? (await needResource(system, item, context.signal));
   // A kind that was not served yet when its objects were looked at: watched before the first is written.
   const { namespace } = parseKey(key);
   if (!system.cache.covers(resource, namespace)) await system.cache.use(resource, new Set([namespace]), context);
@@ -66,11 +66,11 @@ export async function apply(
   let absent = seen.status === "absent";
   for (let tries = 1; ; tries++) {
     if (live !== undefined) checkOurs(live, item, planned, context);
-    const attempt = await applyOnce(applying, live, absent).catch((error: unknown) => {
+    try {
+      return await applyOnce(applying, live, absent);
+    } catch (error) {
       if (tries >= TRIES || !isOutdated(error, absent)) throw error;
-      return undefined;
-    });
-    if (attempt !== undefined) return attempt;
+    }
     // Something stands there that was not seen, or what was seen is gone: looked at again, and judged again.
     live = await readOne(system, resource, key, context);
     absent = live === undefined;
@@ -116,14 +116,15 @@ async function applyOnce(applying: Applying, seen: Live | undefined, absent: boo
     as: context.as,
     signal: context.signal,
   };
-  const sent = await send(system, sending).catch(async (error: unknown) => {
+  let sent: Sent;
+  try {
+    sent = await send(system, sending);
+  } catch (error) {
     if (absent) throw error;
-    if (isHeldByDefault(error)) {
-      await holdDefaults(system, sending);
-      return await send(system, sending);
-    }
-    throw await explained(system, { ...sending, error });
-  });
+    if (!isHeldByDefault(error)) throw await explained(system, { ...sending, error });
+    await holdDefaults(system, sending);
+    sent = await send(system, sending);
+  }
   return done(applying, sent);
 }
 
