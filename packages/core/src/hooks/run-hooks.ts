@@ -29,7 +29,7 @@ export interface Verdict {
   readonly leftMs?: number;
 }
 
-/** What hooks need to know of the run they belong to. */
+/** What hooks need to know of the run they belong to: as it is when it is asked, since the run goes on meanwhile. */
 export interface HookRun {
   readonly run: string;
   /** A stop, or a lost lease. */
@@ -59,15 +59,15 @@ export interface Hooks {
   failed(error: unknown): Promise<void>;
 }
 
-/** The hooks of one run. `of` is asked each time: the run goes on meanwhile. */
-export function createHooks(engine: Engine, runtime: Runtime, of: () => HookRun): Hooks {
+/** The hooks of one run. */
+export function createHooks(engine: Engine, runtime: Runtime, of: HookRun): Hooks {
   const { application } = runtime;
-  const about = { application: application.name, run: of().run };
+  const about = { application: application.name, run: of.run };
 
   /** The rollout that was begun, in this run or one before. */
   function begun(): Rollout | undefined {
     const rollout = runtime.record?.state.rollout;
-    return rollout !== undefined && rollout.digest === of().rollout?.digest ? rollout : undefined;
+    return rollout !== undefined && rollout.digest === of.rollout?.digest ? rollout : undefined;
   }
 
   async function through(id: string): Promise<void> {
@@ -78,7 +78,7 @@ export function createHooks(engine: Engine, runtime: Runtime, of: () => HookRun)
       type: "state",
       state: { ...state, rollout: { ...rollout, hooks: [...rollout.hooks, id] } },
     };
-    await of().apply.persist([row]);
+    await of.apply.persist([row]);
   }
 
   /** Times a hook, and tells what became of it: to listeners, to history, and to the next run. */
@@ -92,7 +92,7 @@ export function createHooks(engine: Engine, runtime: Runtime, of: () => HookRun)
       const outcome = error === undefined ? "done" : cancelled ? "cancelled" : "failed";
       const durationMs = performance.now() - from;
       if (outcome === "done") await through(id);
-      of().hooked({ phase, name, ...key, outcome, durationMs, ...(error && { message: error.message }) });
+      of.hooked({ phase, name, ...key, outcome, durationMs, ...(error && { message: error.message }) });
       const more = { ...key, ...(error && { error }) };
       engine.emit({ type: "hook-finished", ...about, phase, hook: name, outcome, durationMs, ...more });
       return error;
@@ -101,7 +101,7 @@ export function createHooks(engine: Engine, runtime: Runtime, of: () => HookRun)
 
   /** Runs what is due of a phase, wave by wave; a failure stops the waves after it. Throws what failed, or why it was cut off. */
   async function runPhase(phase: HookPhase, signal: AbortSignal, error?: TrueUpError): Promise<void> {
-    const due = of().due.filter((hook) => hook.phase === phase);
+    const due = of.due.filter((hook) => hook.phase === phase);
     try {
       for (const wave of wavesOf(due)) {
         if (signal.aborted) throw toAborted(signal);
@@ -128,7 +128,7 @@ export function createHooks(engine: Engine, runtime: Runtime, of: () => HookRun)
     error: TrueUpError | undefined,
   ): Promise<TrueUpError | undefined> {
     const ended = track(hook);
-    const { run, revision, plan, changes } = of();
+    const { run, revision, plan, changes } = of;
     if (revision === undefined || plan === undefined) throw new TrueUpError("INTERNAL", "a hook runs before the plan");
     const { phase } = hook;
     const context = { application, phase, run, revision, plan, changes: changes(), signal, ...(error && { error }) };
@@ -167,38 +167,40 @@ export function createHooks(engine: Engine, runtime: Runtime, of: () => HookRun)
   const objectOptions = (signal: AbortSignal) => ({
     application,
     inventory: () => runtime.record?.inventory ?? new Map(),
-    apply: of().apply,
+    apply: of.apply,
     signal,
   });
+
+  const hasHooks = (): boolean => of.due.length > 0 || of.declared.length > 0;
 
   /** Deletes the objects of a phase that are not to stay. One that cannot be deleted stays in the inventory, and goes with the next run or the application. */
   async function tidy(phase: HookPhase): Promise<void> {
     const rollout = begun();
-    if (rollout === undefined || of().signal.aborted) return;
-    const rows = of().declared.flatMap((hook) => {
+    if (rollout === undefined || of.signal.aborted) return;
+    const rows = of.declared.flatMap((hook) => {
       const row = runtime.record?.inventory.get(hook.key);
       if (row?.hook?.run !== `${rollout.digest} ${phase}`) return [];
       const policy = rollout.hooks.includes(`${phase} ${hook.id}`) ? "on-success" : "on-failure";
       return hook.deletePolicies.includes(policy) ? [row] : [];
     });
-    await deleteHookObjects(objectOptions(of().signal), rows);
+    await deleteHookObjects(objectOptions(of.signal), rows);
   }
 
   async function tidyAll(): Promise<void> {
     const rows = [...(runtime.record?.inventory.values() ?? [])].filter(({ hook }) => hook !== undefined);
-    const [first] = (await deleteHookObjects(objectOptions(of().signal), rows)).values();
+    const [first] = (await deleteHookObjects(objectOptions(of.signal), rows)).values();
     if (first !== undefined) throw first;
   }
 
   async function failed(thrown: unknown): Promise<void> {
     const error = toTrueUpError(thrown);
     if (NO_FAILURES.has(error.code) || begun() === undefined) return;
-    await runPhase("sync-fail", of().signal, error).catch(() => {});
+    await runPhase("sync-fail", of.signal, error).catch(() => {});
   }
 
   return {
     async before() {
-      if (begun() !== undefined) await runPhase(runtime.removing ? "pre-delete" : "pre-sync", of().signal);
+      if (hasHooks() && begun() !== undefined) await runPhase(runtime.removing ? "pre-delete" : "pre-sync", of.signal);
     },
     async after(verdict) {
       const rollout = begun();
@@ -214,10 +216,9 @@ export function createHooks(engine: Engine, runtime: Runtime, of: () => HookRun)
             `it was ${seen.status} while it soaked: ${seen.message ?? seen.reason ?? "unhealthy"}`,
           );
         }
-        await runPhase(
-          runtime.removing ? "post-delete" : "post-sync",
-          runtime.removing ? of().signal : of().superseded,
-        );
+        if (hasHooks()) {
+          await runPhase(runtime.removing ? "post-delete" : "post-sync", runtime.removing ? of.signal : of.superseded);
+        }
         if (runtime.removing) await tidyAll();
       } catch (thrown) {
         const error = toTrueUpError(thrown);
@@ -227,7 +228,7 @@ export function createHooks(engine: Engine, runtime: Runtime, of: () => HookRun)
       }
       const { soakMs = 0 } = application;
       if (runtime.removing || soakMs === 0) return verdict;
-      const { changes, unsettled } = of();
+      const { changes, unsettled } = of;
       const { healthySince } = rollout;
       const state = soak({
         soakMs,

@@ -86,7 +86,7 @@ export interface RunInProgress extends RunEndings, AsyncDisposable {
   /** Rows of objects that need no write. */
   settle(planning: RunPlanning, orders: { readonly graph: Graph }): void;
   /** What hooks need to know of it. */
-  hookRun(): HookRun;
+  readonly hookRun: HookRun;
   verifyOptions(): Pick<VerifyOptions, "keys" | "signal" | "onWaiting" | "explain">;
 
   /** Another controller has brought it to a revision that we may not have heard of. */
@@ -297,25 +297,33 @@ export function beginRun(engine: Engine, runtime: Runtime, options: RunOptions):
       put(rows);
       journalOf().record(rows);
     },
-    hookRun(): HookRun {
-      return {
-        run,
-        signal,
-        get superseded() {
-          return orSuperseded();
-        },
-        revision: facts.resolved?.revision,
-        plan: facts.planning?.plan,
-        due: facts.planning?.due ?? [],
-        declared: facts.rendered?.hooks ?? [],
-        rollout: facts.planning?.rollout,
-        changes: () => facts.results.map((result) => result.record),
-        unsettled: () => [...(facts.planning?.health.values() ?? [])].some(({ status }) => status !== "healthy"),
-        get apply() {
-          return applyOptions();
-        },
-        hooked: (record) => void facts.hooked.push(record),
-      };
+    hookRun: {
+      run,
+      signal,
+      get superseded() {
+        return orSuperseded();
+      },
+      get revision() {
+        return facts.resolved?.revision;
+      },
+      get plan() {
+        return facts.planning?.plan;
+      },
+      get due() {
+        return facts.planning?.due ?? [];
+      },
+      get declared() {
+        return facts.rendered?.hooks ?? [];
+      },
+      get rollout() {
+        return facts.planning?.rollout;
+      },
+      changes: () => facts.results.map((result) => result.record),
+      unsettled: () => [...(facts.planning?.health.values() ?? [])].some(({ status }) => status !== "healthy"),
+      get apply() {
+        return applyOptions();
+      },
+      hooked: (record) => void facts.hooked.push(record),
     },
     verifyOptions(): Pick<VerifyOptions, "keys" | "signal" | "onWaiting" | "explain"> {
       const applied = facts.results.filter(({ record }) => record.outcome === "done" && record.action !== "delete");

@@ -29,7 +29,7 @@ export async function run(engine: Engine, runtime: Runtime, options: RunOptions)
   const { application } = runtime;
   await using about = beginRun(engine, runtime, options);
   const { step, signal } = about;
-  const hooks = createHooks(engine, runtime, () => about.hookRun());
+  const hooks = createHooks(engine, runtime, about.hookRun);
   try {
     // 1. What is current; and where nothing can have changed, that was all.
     let resolved = await step("resolve", () => resolve(engine, runtime, options.trigger, signal));

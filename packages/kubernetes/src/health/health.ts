@@ -73,6 +73,7 @@ const ILL = new Set(["Degraded", "Failed", "Error", "Failure"]);
 /** Any other kind: by its conditions; one without any is taken as it is. */
 function customHealth(object: JsonObject): Health {
   const conditions = conditionsOf(object);
+  if (conditions.length === 0) return health("healthy");
   const ill = conditions.find(({ type, status }) => ILL.has(type) && status === "True");
   if (ill !== undefined) return byCondition("degraded", ill);
   for (const type of WELL) {
