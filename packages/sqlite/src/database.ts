@@ -10,10 +10,8 @@ import { within } from "./transaction.ts";
 
 export interface Database {
   prepare(sql: string): StatementSync;
-  /** Runs reads that need not fit together. Errors come out as `TrueUpError`s. */
+  /** Runs reads; those of one statement are of one moment. Errors come out as `TrueUpError`s. */
   run<T>(body: () => T): T;
-  /** Reads that fit together. */
-  snapshot<T>(body: () => T): T;
   /** All of the body's writes or, where it throws, none. On disk when it returns, unless `durable` is false: then after `sync`, or never. */
   transaction<T>(body: () => T, options?: { readonly durable?: boolean }): T;
   /** Everything that was committed before the call is on disk when it resolves. The event loop goes on meanwhile; one `fsync` serves all who asked before it began. */
@@ -115,7 +113,6 @@ function wrap(db: DatabaseSync, path: string): Database {
   return {
     prepare: (sql) => run(() => db.prepare(sql)),
     run,
-    snapshot: (body) => run(() => within(db, "BEGIN", body)),
     transaction: (body, { durable = true } = {}) =>
       run(() => {
         if (durable) return within(db, "BEGIN IMMEDIATE", body);

@@ -12,8 +12,10 @@ export interface Records {
 }
 
 export function createRecords(db: Database): Records {
-  const state = db.prepare("SELECT state FROM application WHERE name = ?");
-  const rows = db.prepare("SELECT tracked, mask FROM inventory WHERE application = ? ORDER BY id");
+  // In one statement both are of one moment, without a transaction for each of hundreds of applications.
+  const rows = db.prepare(`
+    SELECT 0 AS id, state AS text, NULL AS mask FROM application WHERE name = ?1
+    UNION ALL SELECT id, tracked, mask FROM inventory WHERE application = ?1 ORDER BY id`);
   const names = db.prepare("SELECT name FROM application ORDER BY name");
   const add = db.prepare("INSERT INTO application (name, state) VALUES (?, '{}') ON CONFLICT (name) DO NOTHING");
   const setState = db.prepare(`
@@ -29,11 +31,11 @@ export function createRecords(db: Database): Records {
 
   return {
     read(application) {
-      return db.snapshot(() => ({
-        application,
-        state: JSON.parse((state.get(application) as { state: string } | undefined)?.state ?? "{}"),
-        inventory: parseRows(rows.all(application) as unknown as Row[]),
-      }));
+      return db.run(() => {
+        const found = rows.all(application) as unknown as Row[];
+        const state = found[0]?.id === 0 ? found.shift() : undefined;
+        return { application, state: JSON.parse(state?.text ?? "{}"), inventory: parseRows(found) };
+      });
     },
     list: () => db.run(() => names.all().map(({ name }) => name as string)),
     remove(write) {
@@ -67,8 +69,10 @@ function textOf(mask: Mask): string {
   return text;
 }
 
+/** `id` 0: the state, which stands with the rows of the inventory. */
 interface Row {
-  tracked: string;
+  id: number;
+  text: string;
   mask: string | null;
 }
 
@@ -76,16 +80,16 @@ interface Row {
 function parseRows(rows: readonly Row[]): Map<Key, Tracked> {
   const masks = new Map<string, Mask>();
   const inventory = new Map<Key, Tracked>();
-  for (const { tracked, mask: text } of rows) {
-    const row = JSON.parse(tracked) as Tracked;
-    if (text === null) {
+  for (const { text, mask: shape } of rows) {
+    const row = JSON.parse(text) as Tracked;
+    if (shape === null) {
       inventory.set(row.key, row);
       continue;
     }
-    let mask = masks.get(text);
+    let mask = masks.get(shape);
     if (mask === undefined) {
-      mask = JSON.parse(text) as Mask;
-      masks.set(text, mask);
+      mask = JSON.parse(shape) as Mask;
+      masks.set(shape, mask);
     }
     inventory.set(row.key, { ...row, mask });
   }
