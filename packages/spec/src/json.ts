@@ -46,7 +46,8 @@ const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.
 
 function sortedKeys(object: JsonObject): string[] {
   const keys = Object.keys(object);
-  for (let i = 1; i < keys.length; i++) if ((keys[i - 1] as string) > (keys[i] as string)) return keys.toSorted();
+  const inOrder = keys.every((key, i) => i === 0 || (keys[i - 1] as string) <= key);
+  if (!inOrder) keys.sort();
   return keys;
 }
 
