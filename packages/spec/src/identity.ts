@@ -29,6 +29,7 @@ export function keyOf(ref: Ref): Key {
 const parsed = new Map<Key, Ref>();
 const PARSED = 4_096;
 
+/** The parts of a key, frozen, since those who ask share them. Throws `INVALID` for what is no key. */
 export function parseKey(key: Key): Ref {
   const known = parsed.get(key);
   if (known !== undefined) return known;
