@@ -235,11 +235,14 @@ describe("a repository behind ssh", () => {
     expect(server.ran.length).toBe(30);
     server.most = 0;
     server.script = () => ({ first: V2, hang: true });
+    const stop = new AbortController();
     const failed = Promise.all(
-      Array.from({ length: 12 }, () => failure(remote.fetch({ want: [A], have: [] }, AbortSignal.timeout(500)))),
+      Array.from({ length: 12 }, () => failure(remote.fetch({ want: [A], have: [] }, stop.signal))),
     );
-    await delay(300);
-    expect(server.ran.length).toBe(38);
+    await vi.waitFor(() => expect(server.ran.length).toBe(38), { timeout: 5_000 });
+    await delay(100);
+    expect(server.ran.length, "the other four wait").toBe(38);
+    stop.abort();
     for (const error of await failed) expect(error).toMatchObject({ code: "ABORTED" });
   });
 
