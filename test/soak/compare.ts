@@ -33,7 +33,8 @@ export async function compare({ cluster, git, places, foreign, theirs, scaled }:
     const field = differs(wanted, is, "");
     if (field !== undefined) problems.push({ what: `${path}: ${field}` });
     if (manifest.kind === "ConfigMap") {
-      const extra = Object.keys(standing["data"] as object).filter(
+      // A hand edit may have taken all of it, and not be healed yet.
+      const extra = Object.keys(standing["data"] ?? {}).filter(
         (name) => !Object.hasOwn(manifest["data"] as object, name),
       );
       if (extra.length > 0) problems.push({ what: `${path}: ${extra.join()} was dropped from Git and still stands` });
