@@ -22,8 +22,10 @@ export interface MemorySourceOptions {
 /** A source in memory: revisions are `r1`, `r2`, … and all stay there. */
 export function memorySource({ name = "memory", files = {} }: MemorySourceOptions = {}): MemorySource {
   const calls = { resolve: 0, open: 0, read: 0 };
-  const revisions = new Map<string, { files: Map<string, string>; tree: Tree; commit: Commit }>();
+  const revisions = new Map<string, { files: Map<string, string>; commit: Commit }>();
   const listeners = new Set<() => void>();
+  // The one that is current is opened again and again.
+  let last: { readonly id: string; readonly tree: Tree } | undefined;
   let failure: unknown;
   let head = "";
 
@@ -37,7 +39,7 @@ export function memorySource({ name = "memory", files = {} }: MemorySourceOption
       time: 1_700_000_000_000 + revisions.size * 1_000,
       parents: head === "" ? [] : [head],
     };
-    revisions.set(id, { files: next, tree: memoryTree(next, () => calls.read++), commit });
+    revisions.set(id, { files: next, commit });
     head = id;
     for (const listener of listeners) listener();
     return { id, ref: "refs/heads/main" };
@@ -78,7 +80,8 @@ export function memorySource({ name = "memory", files = {} }: MemorySourceOption
       if (found === undefined) throw new TrueUpError("NOT_FOUND", `no revision ${revision.id}`);
       const step = previous === undefined ? undefined : order(revision.id) - order(previous.id);
       const relation = step === undefined ? "unknown" : step === 0 ? "same" : step > 0 ? "forward" : "older";
-      return { tree: found.tree, commit: found.commit, relation, close: () => {} };
+      if (last?.id !== revision.id) last = { id: revision.id, tree: memoryTree(found.files, () => calls.read++) };
+      return { tree: last.tree, commit: found.commit, relation, close: () => {} };
     },
     watch(listener) {
       listeners.add(listener);
