@@ -99,8 +99,13 @@ export function createHooks(engine: Engine, runtime: Runtime, of: HookRun): Hook
     };
   }
 
-  /** Runs what is due of a phase, wave by wave; a failure stops the waves after it. Throws what failed, or why it was cut off. */
-  async function runPhase(phase: HookPhase, signal: AbortSignal, error?: TrueUpError): Promise<void> {
+  /**
+   * Runs what is due of a phase, wave by wave, until `cutBy` fires; a failure stops the waves after it. Throws what failed,
+   * or why it was cut off.
+   */
+  async function runPhase(phase: HookPhase, cutBy: "signal" | "superseded", error?: TrueUpError): Promise<void> {
+    if (of.due.length === 0 && of.declared.length === 0) return;
+    const { [cutBy]: signal } = of;
     const due = of.due.filter((hook) => hook.phase === phase);
     try {
       for (const wave of wavesOf(due)) {
@@ -171,8 +176,6 @@ export function createHooks(engine: Engine, runtime: Runtime, of: HookRun): Hook
     signal,
   });
 
-  const hasHooks = (): boolean => of.due.length > 0 || of.declared.length > 0;
-
   /** Deletes the objects of a phase that are not to stay. One that cannot be deleted stays in the inventory, and goes with the next run or the application. */
   async function tidy(phase: HookPhase): Promise<void> {
     const rollout = begun();
@@ -195,12 +198,12 @@ export function createHooks(engine: Engine, runtime: Runtime, of: HookRun): Hook
   async function failed(thrown: unknown): Promise<void> {
     const error = toTrueUpError(thrown);
     if (NO_FAILURES.has(error.code) || begun() === undefined) return;
-    await runPhase("sync-fail", of.signal, error).catch(() => {});
+    await runPhase("sync-fail", "signal", error).catch(() => {});
   }
 
   return {
     async before() {
-      if (hasHooks() && begun() !== undefined) await runPhase(runtime.removing ? "pre-delete" : "pre-sync", of.signal);
+      if (begun() !== undefined) await runPhase(runtime.removing ? "pre-delete" : "pre-sync", "signal");
     },
     async after(verdict) {
       const rollout = begun();
@@ -216,9 +219,8 @@ export function createHooks(engine: Engine, runtime: Runtime, of: HookRun): Hook
             `it was ${seen.status} while it soaked: ${seen.message ?? seen.reason ?? "unhealthy"}`,
           );
         }
-        if (hasHooks()) {
-          await runPhase(runtime.removing ? "post-delete" : "post-sync", runtime.removing ? of.signal : of.superseded);
-        }
+        if (runtime.removing) await runPhase("post-delete", "signal");
+        else await runPhase("post-sync", "superseded");
         if (runtime.removing) await tidyAll();
       } catch (thrown) {
         const error = toTrueUpError(thrown);
